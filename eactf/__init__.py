@@ -1,0 +1,38 @@
+"""eactf: train image classifiers on noisy labels with Keras and TensorFlow.
+
+Importing eactf imports no TensorFlow; the names below load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eactf import losses, nn, optimizers
+    from eactf.methods.cross_entropy import CrossEntropy
+    from eactf.methods.eac import EAC
+    from eactf.nn.classifier import build_classifier
+
+__version__ = "0.1.0"
+
+__all__ = ["EAC", "CrossEntropy", "build_classifier", "losses", "nn", "optimizers"]
+
+_HOMES = {
+    "EAC": "eactf.methods.eac",
+    "CrossEntropy": "eactf.methods.cross_entropy",
+    "build_classifier": "eactf.nn.classifier",
+}
+_MODULES = ("losses", "nn", "optimizers")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"eactf.{name}")
+    raise AttributeError(f"module 'eactf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

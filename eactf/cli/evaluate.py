@@ -1,0 +1,63 @@
+"""`eactf evaluate`: judge a run or a stored classifier on labelled data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eactf import console
+from eactf.cli.options import FILE_PATH, json_option
+
+__all__ = ["evaluate"]
+
+
+@click.command()
+@click.argument("target", type=FILE_PATH)
+@click.option("--data", type=FILE_PATH, help="A packed data file (.h5); else the run's own data.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    help="The split to judge; by default test, or validation where there is no test split.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True)
+@json_option
+def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int) -> None:
+    """Judge TARGET, a run's folder or a model.keras, on labelled data.
+
+    \b
+    eactf evaluate runs/ferplus-noise20
+    eactf evaluate model.keras --data other.h5
+    """
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from eactf.evaluation.judge import judge
+
+    judged = judge(target, data, split, batch_size=batch_size)
+    scores = judged.scores
+    console.emit(
+        "evaluation",
+        model=str(judged.model),
+        source=judged.source,
+        split=judged.split,
+        **scores.as_dict(judged.class_names),
+    )
+    console.say(f"{judged.model} on {judged.split} of {judged.source}", markup=False)
+    console.say(
+        f"[bold]accuracy {scores.accuracy:.2%}[/bold], macro recall {scores.macro_recall:.2%}, "
+        f"{scores.count:,} images"
+    )
+    console.say()
+    console.table(
+        ["true class", "images", "recall", *(f"as {name}" for name in judged.class_names)],
+        [
+            [
+                name,
+                f"{int(scores.confusion[row].sum()):,}",
+                "-" if scores.recalls[row] != scores.recalls[row] else f"{scores.recalls[row]:.1%}",
+                *(f"{count:,}" for count in scores.confusion[row]),
+            ]
+            for row, name in enumerate(judged.class_names)
+        ],
+    )

@@ -1,0 +1,55 @@
+"""`eactf predict`: classify image files and folders of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eactf import console
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import DataError
+
+__all__ = ["predict"]
+
+
+@click.command()
+@click.argument("model", type=FILE_PATH)
+@click.argument("images", nargs=-1, required=True, type=FILE_PATH)
+@click.option("--top", type=click.IntRange(1), default=2, show_default=True, help="Classes shown.")
+@click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True)
+@json_option
+def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) -> None:
+    """Classify IMAGES, files or folders, with MODEL, a model.keras or a run's folder.
+
+    \b
+    eactf predict model.keras face.png folder/
+    """
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from eactf.evaluation.predicting import predict_files
+
+    predicted = predict_files(model, images, batch_size=batch_size)
+    rows = []
+    for path, probabilities in predicted.files:
+        ranked = sorted(zip(probabilities, predicted.class_names, strict=True), reverse=True)
+        console.emit(
+            "prediction",
+            file=str(path),
+            predicted=ranked[0][1],
+            probabilities={name: float(value) for value, name in ranked},
+        )
+        named = (f"{name} {value:.1%}" for value, name in ranked[:top])
+        rows.append([str(path), *named])
+    shown = min(top, len(predicted.class_names))
+    if rows:
+        columns = ["file", "class", "next", *(f"{place}." for place in range(3, shown + 1))]
+        console.table(columns[: shown + 1], rows)
+    for path, reason in predicted.bad.items():
+        console.emit("unreadable", file=str(path), reason=reason)
+        console.warn(f"{path}: {reason}")
+    if predicted.bad:
+        raise DataError(
+            f"{len(predicted.bad)} of {len(predicted.bad) + len(rows)} files could not be read"
+        )

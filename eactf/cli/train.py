@@ -1,0 +1,55 @@
+"""`eactf train`: train a recipe, or try it out without writing anything."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from eactf.cli.options import FILE_PATH, json_option
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.option("--recipe", required=True, help="A shipped recipe by name, or a .yaml file.")
+@click.option("--data", type=FILE_PATH, help="The packed data file (.h5).")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key; repeatable."
+)
+@click.option("--run-dir", type=FILE_PATH, help="A new folder for the run; else runs/NAME.")
+@click.option("--dry-run", is_flag=True, help="Try recipe and data for a few steps; write nothing.")
+@json_option
+def train(
+    recipe: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    run_dir: Path | None,
+    dry_run: bool,
+) -> None:
+    """Train a recipe.
+
+    \b
+    eactf train --recipe quickstart
+    eactf train --recipe ferplus-noise20 --data ferplus.h5 --set train.epochs=20
+    """
+    from eactf.recipe import load_recipe
+
+    extra: dict[str, tuple[object, str]] = {}
+    if data is not None:
+        extra = {"data.path": (str(data), "--data")}
+    resolved = load_recipe(recipe, overrides, extra)
+
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow()
+    if dry_run:
+        from eactf.training.dry_run import dry_run as rehearse
+
+        rehearse(resolved)
+        return
+    from eactf.training.run import train as run
+
+    run(resolved, run_dir=run_dir, command=[shlex.quote(word) for word in ["eactf", *sys.argv[1:]]])

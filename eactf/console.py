@@ -1,0 +1,106 @@
+"""The only place that prints: rich on a terminal, plain lines elsewhere, JSON lines on request.
+
+Results and human text go to standard output, errors and warnings to standard error. With
+`--json` standard output carries one JSON object a line and nothing else.
+"""
+
+from __future__ import annotations
+
+import json as _json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from eactf.errors import EactfError
+
+__all__ = ["emit", "error", "is_terminal", "json_mode", "out", "say", "table", "use_json", "warn"]
+
+_json_mode = False
+
+
+def use_json(on: bool) -> None:
+    """Switch JSON lines on or off for the rest of the process."""
+    global _json_mode
+    _json_mode = on
+
+
+def json_mode() -> bool:
+    """True while standard output carries JSON lines."""
+    return _json_mode
+
+
+def out() -> Console:
+    """The rich console on the current standard output (made anew, so that tests may capture it)."""
+    width = None if sys.stdout.isatty() else 100
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=width)
+
+
+def is_terminal() -> bool:
+    """True when standard output is a terminal and JSON lines are off."""
+    return not _json_mode and sys.stdout.isatty()
+
+
+def say(text: str = "", *, markup: bool = True) -> None:
+    """Print a line of text for a person; silent in JSON mode."""
+    if not _json_mode:
+        out().print(text, markup=markup)
+
+
+def emit(event: str, **fields: Any) -> None:
+    """Print one JSON object `{"event": event, ...}`; silent outside JSON mode."""
+    if _json_mode:
+        sys.stdout.write(_json.dumps({"event": event, **fields}, default=_plain) + "\n")
+        sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Print a table; columns whose every cell is a number or `-` are aligned right."""
+    if _json_mode:
+        return
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for index, name in enumerate(columns):
+        numeric = all(_numeric(row[index]) for row in rows)
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape(str(cell)) for cell in row))
+    out().print(grid)
+
+
+def warn(text: str) -> None:
+    """Print a warning to standard error (in JSON mode as a JSON object there)."""
+    _to_stderr("warning", text)
+
+
+def error(failure: EactfError) -> None:
+    """Print a failure to standard error, `eactf: ...`, with its next step."""
+    _to_stderr("error", str(failure), exit_code=failure.exit_code)
+
+
+def _to_stderr(event: str, text: str, **fields: Any) -> None:
+    if _json_mode:
+        sys.stderr.write(_json.dumps({"event": event, "message": text, **fields}) + "\n")
+        return
+    label = "eactf: warning: " if event == "warning" else "eactf: "
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(escape(label + text))
+
+
+def _numeric(cell: object) -> bool:
+    text = str(cell).strip().rstrip("%").replace(",", "")
+    if text in ("", "-"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays, and paths, as JSON knows them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

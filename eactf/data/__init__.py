@@ -1,0 +1,1 @@
+"""Data sets: reading, checking, splitting, label noise, and feeding them to TensorFlow."""

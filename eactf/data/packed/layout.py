@@ -1,0 +1,41 @@
+"""Names, types and limits of the packed form; the writer and the reader share them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+__all__ = [
+    "FORMAT",
+    "ID",
+    "IMAGE",
+    "LABEL",
+    "LABEL_NAME",
+    "MAX_ATTRIBUTE",
+    "MAX_CLASSES",
+    "MAX_LABEL_SETS",
+    "MAX_NAME",
+    "SPLIT",
+    "TARGET",
+    "VERSION",
+    "VOTE_TYPES",
+]
+
+FORMAT = "eactf-packed"
+VERSION = 1
+
+IMAGE = np.dtype("u1")
+ID = np.dtype("<i8")
+SPLIT = np.dtype("u1")
+LABEL = np.dtype("<i2")
+TARGET = np.dtype("<f4")
+VOTE_TYPES = (np.dtype("u1"), np.dtype("<f4"))
+
+MAX_CLASSES = 32_767  # what an int16 can index
+MAX_LABEL_SETS = 64
+MAX_NAME = 1_024  # bytes of one sample's name
+MAX_ATTRIBUTE = 60_000  # HDF5 keeps an attribute of under 64 KiB in the object header
+
+LABEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a label set may be called."""

@@ -1,0 +1,387 @@
+"""Writing the packed form: in batches, to a temporary name, renamed when complete."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import h5py
+import numpy as np
+
+from eactf.data.packed import layout
+from eactf.data.records import MAX_ID, SPLITS, Dataset, Samples
+from eactf.errors import DataError, UsageError
+
+__all__ = ["PackedWriter", "write_packed"]
+
+_BATCH_BYTES = 8 * 2**20
+
+T = TypeVar("T")
+
+
+class PackedWriter:
+    """Write a packed file batch by batch; a context manager.
+
+    `counts` says how many images each split will get, so that the rows of a split lie together
+    whatever order they come in. The file appears under `path` only on a clean exit, complete and
+    flushed to disk; after a failure nothing is left behind. `notes` may be added to until then.
+
+    Raises `UsageError` where `path` exists (unless `overwrite`) or its folder does not, and
+    `DataError` for rows that do not fit what was declared, and where the disk refuses.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "two.h5"
+    >>> shape, names = (4, 4, 1), ("cat", "dog")
+    >>> with PackedWriter(
+    ...     path, counts={"train": 2}, image_shape=shape, class_names=names, source="made"
+    ... ) as writer:
+    ...     images = np.zeros((2, *shape), np.uint8)
+    ...     writer.append(images, np.array([0, 1]), np.array([1, 0]), "train")
+    >>> path.exists()
+    True
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        counts: Mapping[str, int],
+        image_shape: tuple[int, int, int],
+        class_names: Sequence[str],
+        source: str,
+        notes: Mapping[str, object] | None = None,
+        label_sets: Sequence[str] = (),
+        has_clean: bool = False,
+        vote_columns: Sequence[str] = (),
+        vote_dtype: str = "uint8",
+        has_targets: bool = False,
+        has_names: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.notes = dict(notes or {})
+        self._overwrite = overwrite
+        self._class_names = tuple(class_names)
+        self._vote_columns = tuple(vote_columns)
+        self._vote_dtype = np.dtype(vote_dtype)
+        self._source = source
+        self._label_sets = tuple(label_sets)
+        self._has_names = has_names
+        self._regions = _regions(counts)
+        self._filled = dict.fromkeys(self._regions, 0)
+        self._names: dict[int, np.ndarray] = {}
+        self._check_declaration()
+        _check_destination(self.path, overwrite)
+        self._count = sum(counts.values())
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._file = self._guard(lambda: h5py.File(self._temporary, "w"))
+        try:
+            self._create(image_shape, has_clean, has_targets)
+        except BaseException:
+            self._discard()
+            raise
+
+    def append(
+        self,
+        images: np.ndarray,
+        ids: np.ndarray,
+        given: np.ndarray,
+        split: str,
+        *,
+        clean: np.ndarray | None = None,
+        targets: np.ndarray | None = None,
+        labels: Mapping[str, np.ndarray] | None = None,
+        votes: np.ndarray | None = None,
+        names: np.ndarray | None = None,
+    ) -> None:
+        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown."""
+        rows = self._reserve(split, len(images))
+        if np.asarray(images).dtype != layout.IMAGE:
+            raise DataError(f"images are {np.asarray(images).dtype}, a packed file holds uint8")
+        classes = len(self._class_names)
+        self._put("images", images, rows)
+        self._put("id", _in_range("id", ids, 0, MAX_ID), rows)
+        self._put("split", np.full(len(images), SPLITS.index(split), layout.SPLIT), rows)
+        self._put("labels/given", _in_range("given label", given, 0, classes - 1), rows)
+        for name, array in {"clean": clean, **(labels or {})}.items():
+            if array is not None:
+                checked = _in_range(f"{name} label", array, -1, classes - 1)
+                self._put(f"labels/{name}", checked, rows)
+        if votes is not None:
+            self._put("votes", _checked_votes(votes, self._vote_dtype), rows)
+        if targets is not None:
+            self._put("targets", _checked_targets(targets), rows)
+        if names is not None:
+            self._put_names(names, rows)
+        self._filled[split] += len(images)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._discard()
+            raise
+
+    def _check_declaration(self) -> None:
+        _check_names("class names", self._class_names)
+        if not 1 <= len(self._class_names) <= layout.MAX_CLASSES:
+            raise DataError(f"a packed file holds 1 to {layout.MAX_CLASSES} classes")
+        if self._vote_columns:
+            _check_names("vote columns", self._vote_columns)
+        _check_names("label sets", self._label_sets)
+        for name in self._label_sets:
+            if name in ("given", "clean") or not layout.LABEL_NAME.fullmatch(name):
+                raise DataError(
+                    f"a label set cannot be called {name!r}",
+                    hint="use letters, digits, '_', '-' or '.', and neither 'given' nor 'clean'",
+                )
+
+    def _create(
+        self, image_shape: tuple[int, int, int], has_clean: bool, has_targets: bool
+    ) -> None:
+        n = self._count
+        self._column("images", (n, *image_shape), layout.IMAGE)
+        self._column("id", (n,), layout.ID)
+        self._column("split", (n,), layout.SPLIT)
+        self._column("labels/given", (n,), layout.LABEL)
+        for name in (*(("clean",) if has_clean else ()), *self._label_sets):
+            self._column(f"labels/{name}", (n,), layout.LABEL, missing=-1)
+        if self._vote_columns:
+            self._column("votes", (n, len(self._vote_columns)), self._vote_dtype, missing=0)
+        if has_targets:
+            self._column("targets", (n, len(self._class_names)), layout.TARGET, missing=0)
+
+    def _column(
+        self, name: str, shape: tuple[int, ...], dtype: np.dtype, *, missing: int | None = None
+    ) -> None:
+        dataset = self._file.create_dataset(name, shape=shape, dtype=dtype)
+        if missing is not None:
+            dataset[...] = np.full(shape, missing, dtype)
+
+    def _reserve(self, split: str, rows: int) -> slice:
+        if split not in self._regions:
+            raise DataError(f"no images were announced for split {split!r}")
+        start, count = self._regions[split]
+        first = start + self._filled[split]
+        if first + rows > start + count:
+            raise DataError(f"more than the {count} images announced for split {split!r}")
+        return slice(first, first + rows)
+
+    def _put(self, name: str, values: np.ndarray, rows: slice) -> None:
+        if name not in self._file:
+            raise DataError(f"{name} was not declared when the packed file was begun")
+        dataset = self._file[name]
+        expected = (rows.stop - rows.start, *dataset.shape[1:])
+        if np.shape(values) != expected:
+            raise DataError(f"{name} has shape {np.shape(values)}, expected {expected}")
+        if expected[0]:
+            self._guard(lambda: dataset.__setitem__(rows, values))
+
+    def _put_names(self, names: np.ndarray, rows: slice) -> None:
+        if not self._has_names:
+            raise DataError("names were not declared when the packed file was begun")
+        if len(names) != rows.stop - rows.start:
+            raise DataError(f"{len(names)} names for {rows.stop - rows.start} images")
+        encoded = np.array([str(name).encode() for name in names], dtype=np.bytes_)
+        if encoded.dtype.itemsize > layout.MAX_NAME:
+            raise DataError(f"a sample's name is longer than {layout.MAX_NAME} bytes")
+        if len(encoded):
+            self._names[rows.start] = encoded
+
+    def _finish(self) -> None:
+        for split, (_, count) in self._regions.items():
+            if self._filled[split] != count:
+                raise DataError(f"split {split!r}: {self._filled[split]} of {count} images came")
+        self._check_ids()
+        self._guard(self._write_names)
+        self._guard(self._write_attributes)
+        self._guard(self._file.close)
+        self._guard(self._publish)
+
+    def _check_ids(self) -> None:
+        ids, counts = np.unique(self._file["id"][...], return_counts=True)
+        if (counts > 1).any():
+            raise DataError(f"id {ids[counts > 1][0]} belongs to more than one image")
+
+    def _write_names(self) -> None:
+        if not self._has_names:
+            return
+        width = max((part.dtype.itemsize for part in self._names.values()), default=1)
+        dtype = np.dtype(f"S{max(width, 1)}")
+        self._column("name", (self._count,), dtype)
+        self._file["name"][...] = np.zeros(self._count, dtype)
+        for start, part in self._names.items():
+            self._file["name"][start : start + len(part)] = part
+
+    def _write_attributes(self) -> None:
+        texts = {
+            "format": layout.FORMAT,
+            "class_names": json.dumps(self._class_names),
+            "vote_columns": json.dumps(self._vote_columns),
+            "source": self._source or "unknown",
+            "notes": json.dumps(self.notes, default=_plain),
+        }
+        for key, text in texts.items():
+            value = np.bytes_(text.encode())
+            if len(value) > layout.MAX_ATTRIBUTE:
+                raise DataError(f"{key} takes {len(value)} bytes, at most {layout.MAX_ATTRIBUTE}")
+            self._file.attrs[key] = value
+        self._file.attrs["version"] = np.int64(layout.VERSION)
+
+    def _publish(self) -> None:
+        _flush_to_disk(self._temporary)
+        _check_destination(self.path, self._overwrite)
+        os.replace(self._temporary, self.path)
+        _flush_to_disk(self.path.parent)
+
+    def _guard(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except OSError as error:
+            # HDF5's own text runs over several lines; the system's says it in three words.
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise DataError(
+                f"{self.path} cannot be written: {reason}",
+                hint="check that the folder may be written to and that the disk is not full",
+            ) from error
+
+    def _discard(self) -> None:
+        with suppress(OSError, RuntimeError):  # a full disk fails the last flush too
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False) -> None:
+    """Write `dataset` to `path` in the packed form (see the package's docstring)."""
+    splits = {name: dataset.splits[name] for name in SPLITS if name in dataset.splits}
+    present = list(splits.values())
+    label_sets = sorted({name for samples in present for name in samples.labels})
+    with PackedWriter(
+        path,
+        counts={name: len(samples) for name, samples in splits.items()},
+        image_shape=dataset.image_shape,
+        class_names=dataset.class_names,
+        source=dataset.source,
+        notes=dataset.notes,
+        label_sets=label_sets,
+        has_clean=any(samples.clean is not None for samples in present),
+        vote_columns=dataset.vote_columns,
+        vote_dtype=_vote_dtype(present),
+        has_targets=any(samples.targets is not None for samples in present),
+        has_names=any(samples.names is not None for samples in present),
+        overwrite=overwrite,
+    ) as writer:
+        batch = max(1, _BATCH_BYTES // max(1, int(np.prod(dataset.image_shape))))
+        for name, samples in splits.items():
+            for start in range(0, len(samples), batch):
+                _append(writer, samples, slice(start, start + batch), name)
+
+
+def _append(writer: PackedWriter, samples: Samples, rows: slice, split: str) -> None:
+    def pick(array: np.ndarray | None) -> np.ndarray | None:
+        return None if array is None else array[rows]
+
+    writer.append(
+        samples.images[rows],
+        samples.ids[rows],
+        samples.given[rows],
+        split,
+        clean=pick(samples.clean),
+        targets=pick(samples.targets),
+        labels={name: array[rows] for name, array in samples.labels.items()},
+        votes=pick(samples.votes),
+        names=pick(samples.names),
+    )
+
+
+def _regions(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """First row and number of rows of each split, in the order of `SPLITS`."""
+    unknown = [name for name in counts if name not in SPLITS]
+    if unknown:
+        raise DataError(f"unknown split {unknown[0]!r}; a data set has {', '.join(SPLITS)}")
+    regions = {}
+    start = 0
+    for name in SPLITS:
+        if counts.get(name, 0) > 0:
+            regions[name] = (start, counts[name])
+            start += counts[name]
+    if not regions:
+        raise DataError("no images are left to pack")
+    return regions
+
+
+def _check_names(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names) or not all(names):
+        raise DataError(f"{what} must be unique and not empty: {', '.join(map(repr, names))}")
+
+
+def _check_destination(path: Path, overwrite: bool) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        found = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise UsageError(f"{path} {found}", hint="give the name of the file to write")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists already", hint="choose another name or pass --overwrite")
+
+
+def _in_range(what: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{what}: expected integers, received {array.dtype}")
+    if array.size and (int(array.min()) < low or int(array.max()) > high):
+        found = f"{array.min()} to {array.max()}"
+        raise DataError(f"{what}: expected {low} to {high}, received {found}")
+    return array
+
+
+def _checked_votes(votes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype == np.uint8:
+        return _in_range("votes", votes, 0, 255)
+    if not (np.isfinite(votes) & (votes >= 0)).all():
+        raise DataError("votes: expected finite values >= 0")
+    return votes
+
+
+def _checked_targets(targets: np.ndarray) -> np.ndarray:
+    if not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1, atol=1e-3)):
+        raise DataError("targets: expected rows of shares >= 0 that sum to 1")
+    return targets
+
+
+def _vote_dtype(splits: Sequence[Samples]) -> str:
+    votes = [samples.votes for samples in splits if samples.votes is not None]
+    small = all(
+        array.dtype.kind in "iu" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
+        for array in votes
+    )
+    return "uint8" if small else "float32"
+
+
+def _plain(value: object) -> object:
+    """A NumPy scalar or array, or a path, as JSON knows it."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
+def _flush_to_disk(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

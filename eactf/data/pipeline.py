@@ -1,0 +1,121 @@
+"""Samples as TensorFlow data sets: shuffled indices, then one gather a batch.
+
+The order of an epoch is a pure function of (seed, epoch): a run that stops and goes on sees what
+an uninterrupted one sees, which `shuffle()` does not give. Images stay uint8 until the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from eactf.data.hashing import uniform
+from eactf.data.records import Samples
+
+__all__ = ["ImageForm", "epoch_order", "evaluation_batches", "steps_per_epoch", "training_batches"]
+
+_IN_MEMORY_BYTES = 2 * 2**30
+"""Images up to this size are gathered by TensorFlow from memory; larger ones from the file."""
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """The form in which a network takes images: side in pixels, and 1 or 3 channels."""
+
+    size: int
+    channels: int
+
+
+def training_batches(
+    samples: Samples,
+    form: ImageForm,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
+
+    Give `fit` `steps_per_epoch(...)` with it. Images are `(n, size, size, channels)` uint8, labels
+    `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
+    The last batch of an epoch may be smaller.
+    """
+    count = len(samples)
+
+    def order(epoch: Any) -> Any:
+        drawn = tf.numpy_function(lambda e: epoch_order(count, seed, int(e)), [epoch], tf.int64)
+        return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(drawn, [count])).batch(batch_size)
+
+    batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order)
+    targets = samples.given if samples.targets is None else samples.targets
+    return _gathered(batches, samples, targets, form)
+
+
+def evaluation_batches(
+    samples: Samples, form: ImageForm, *, batch_size: int, labels: np.ndarray | None = None
+) -> tf.data.Dataset:
+    """Batches `(image, label, id)` once, in stored order; `labels` default to the given ones."""
+    batches = tf.data.Dataset.range(len(samples)).batch(batch_size)
+    return _gathered(batches, samples, samples.given if labels is None else labels, form)
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The permutation of `count` positions in an epoch, int64: a pure function of its arguments."""
+    return np.argsort(uniform(seed, np.arange(count), _ORDER + epoch), kind="stable")
+
+
+_NO_END = 1 << 40
+
+_ORDER = 1 << 20
+"""Stream numbers of the orders start here, away from those of label noise and splits."""
+
+
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Steps of an epoch, the smaller last one included."""
+    return -(-count // batch_size)
+
+
+def _gathered(batches: Any, samples: Samples, labels: np.ndarray, form: ImageForm) -> Any:
+    gather = _image_gatherer(samples.images)
+    with tf.device("CPU:0"):
+        labels, ids = tf.constant(labels), tf.constant(samples.ids.astype(np.int32))
+
+    def take(rows: Any) -> Any:
+        return _formed(gather(rows), form), tf.gather(labels, rows), tf.gather(ids, rows)
+
+    return batches.map(take, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _image_gatherer(images: np.ndarray) -> Any:
+    if images.nbytes <= _IN_MEMORY_BYTES:
+        with tf.device("CPU:0"):
+            stored = tf.constant(np.asarray(images))
+        return lambda rows: tf.gather(stored, rows)
+
+    def read(rows: Any) -> Any:
+        # Sorted reads walk the file forwards; the batch goes back into its order afterwards.
+        ascending = np.argsort(rows, kind="stable")
+        batch = np.empty((len(rows), *images.shape[1:]), np.uint8)
+        batch[ascending] = images[rows[ascending]]
+        return batch
+
+    def gather(rows: Any) -> Any:
+        batch = tf.numpy_function(read, [rows], tf.uint8)
+        return tf.ensure_shape(batch, [None, *images.shape[1:]])
+
+    return gather
+
+
+def _formed(images: Any, form: ImageForm) -> Any:
+    """Images in the network's size and channels, uint8. Colour to grey by ITU-R 601 luma."""
+    stored = images.shape[-1]
+    if stored != form.channels:
+        convert = tf.image.grayscale_to_rgb if stored == 1 else tf.image.rgb_to_grayscale
+        images = convert(images)
+    if images.shape[1:3] != (form.size, form.size):
+        resized = tf.image.resize(images, (form.size, form.size), antialias=True)
+        images = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    return tf.ensure_shape(images, [None, form.size, form.size, form.channels])

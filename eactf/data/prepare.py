@@ -1,0 +1,133 @@
+"""From a recipe's `data` and `noise` to the three splits and the labels to train on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from eactf.data.faces import drawn_face_dataset
+from eactf.data.noise import NoiseManifest, apply_noise
+from eactf.data.packed import open_packed
+from eactf.data.records import Dataset, Samples
+from eactf.data.splits import limit, split_off_validation
+from eactf.errors import DataError, UsageError
+from eactf.recipe import Recipe
+
+__all__ = ["PreparedData", "judged_by_true_labels", "prepare_data"]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What a run trains on, chooses on and is judged on, once each.
+
+    `train` carries the labels to learn, noise included. `validation` is held out of the training
+    split where the data set has none (`validation_origin` says which); noise is put on `train`
+    alone. Validation and test are judged by their clean labels where the data set knows them.
+    `test` may be None. `manifest` records given and clean label of every training sample.
+    """
+
+    dataset: Dataset
+    train: Samples
+    validation: Samples
+    test: Samples | None
+    manifest: NoiseManifest
+    validation_origin: str
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.dataset.class_names
+
+
+def prepare_data(recipe: Recipe) -> PreparedData:
+    """Open or draw the data set, split it, and put the recipe's label noise on the training part.
+
+    Raises `UsageError` when no data file is named, `DataError` when it cannot be used.
+    """
+    dataset = _open(recipe)
+    if "train" not in dataset.splits or not len(dataset.splits["train"]):
+        raise DataError(f"{dataset.source} has no training split", hint="pack one with split train")
+    train = dataset.splits["train"]
+    validation = dataset.splits.get("validation")
+    origin = "its own split"
+    if validation is None or not len(validation):
+        train, validation = split_off_validation(
+            train, recipe.data.validation_fraction, recipe.seed
+        )
+        origin = f"{recipe.data.validation_fraction:.0%} of the training split, held out"
+    if recipe.data.train_limit is not None:
+        train = limit(train, recipe.data.train_limit, recipe.seed)
+    noisy, manifest = _add_noise(recipe, train, dataset.class_names)
+    test = dataset.splits.get("test")
+    return PreparedData(
+        dataset=dataset,
+        train=noisy,
+        validation=judged_by_true_labels(validation),
+        test=judged_by_true_labels(test) if test is not None and len(test) else None,
+        manifest=manifest,
+        validation_origin=origin,
+    )
+
+
+def _open(recipe: Recipe) -> Dataset:
+    if recipe.data.source == "drawn-faces":
+        drawn = recipe.data.drawn
+        return drawn_face_dataset(
+            train=drawn.train,
+            validation=drawn.validation,
+            test=drawn.test,
+            size=drawn.size,
+            seed=drawn.seed,
+            difficulty=drawn.difficulty,
+        )
+    if recipe.data.path is None:
+        raise UsageError(
+            "the recipe trains on a packed data file, and none is named",
+            hint="give --data FILE.h5; 'eactf data pack' makes one",
+        )
+    return open_packed(Path(recipe.data.path))
+
+
+def _add_noise(
+    recipe: Recipe, train: Samples, class_names: tuple[str, ...]
+) -> tuple[Samples, NoiseManifest]:
+    noise = recipe.noise
+    if noise.kind == "none":
+        clean = train.given if train.clean is None else train.clean
+        return train, NoiseManifest(class_names, train.ids, train.given, clean, "none")
+    matrix = noise.matrix
+    if noise.kind == "matrix" and noise.path is not None:
+        matrix = _read_matrix(Path(noise.path))
+    return apply_noise(
+        train,
+        class_names,
+        kind=noise.kind,
+        rate=noise.rate if noise.kind in ("symmetric", "pair") else None,
+        count=noise.count,
+        include_true=noise.include_true,
+        labels_name=noise.labels,
+        path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
+        matrix=None if matrix is None else np.asarray(matrix),
+        seed=recipe.noise_seed,
+    )
+
+
+def _read_matrix(path: Path) -> tuple[tuple[float, ...], ...]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = content["matrix"] if isinstance(content, dict) else content
+        return tuple(tuple(float(cell) for cell in row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as reason:
+        raise DataError(
+            f"cannot read a noise matrix from {path}: {reason}",
+            hint='expected JSON: a list of rows, or {"matrix": [...]}',
+        ) from reason
+
+
+def judged_by_true_labels(samples: Samples) -> Samples:
+    """Samples whose `given` label is the clean one, where the data set knows all of them."""
+    if samples.clean is None or (samples.clean < 0).any():
+        return samples
+    return replace(samples, given=samples.clean)

@@ -1,0 +1,110 @@
+"""What can go wrong, and the exit code each kind of failure gives.
+
+::
+
+    EactfError                 1
+    |-- UsageError             2   a flag, an argument, a path that is not there
+    |   `-- RecipeError        2   one or more problems in a recipe or in --set
+    |-- DataError              3   the user's images, labels or packed file
+    |-- TrainingError          4   training cannot go on (a loss that is not a number, ...)
+    |-- UnsafeFileError        5   a file that would run code or is not what it claims
+    `-- Interrupted          130   the user asked to stop; what was done is saved
+
+Every message says what is wrong, where, what was expected and received, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "DataError",
+    "EactfError",
+    "Interrupted",
+    "Problem",
+    "RecipeError",
+    "TrainingError",
+    "UnsafeFileError",
+    "UsageError",
+]
+
+
+class EactfError(Exception):
+    """A failure that is told to the user without a traceback.
+
+    `message` is the sentence of what is wrong; `hint`, where there is one, is the next step.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n\n  {self.hint}"
+
+
+class UsageError(EactfError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a recipe.
+
+    `key` is the dotted path (with ` = value` where a value is at fault), `kind` a few words
+    ("unknown key", "out of range"), `where` the file and line or the flag, `advice` what was
+    expected and what to write instead.
+    """
+
+    key: str
+    kind: str
+    where: str
+    advice: str = ""
+
+
+class RecipeError(UsageError):
+    """A recipe has problems; all of them are listed at once."""
+
+    def __init__(self, recipe: str, problems: Sequence[Problem], *, hint: str | None = None):
+        self.recipe = recipe
+        self.problems = tuple(problems)
+        super().__init__(_format_problems(recipe, self.problems), hint=hint)
+
+
+class DataError(EactfError):
+    """The data cannot be used as it is."""
+
+    exit_code = 3
+
+
+class TrainingError(EactfError):
+    """Training cannot go on."""
+
+    exit_code = 4
+
+
+class UnsafeFileError(EactfError):
+    """A file was refused because opening it could run code or exhaust the machine."""
+
+    exit_code = 5
+
+
+class Interrupted(EactfError):  # noqa: N818 - nothing went wrong
+    """The user interrupted the work."""
+
+    exit_code = 130
+
+
+def _format_problems(recipe: str, problems: Sequence[Problem]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"recipe '{recipe}' has {count}", ""]
+    for number, problem in enumerate(problems, start=1):
+        lines.append(f"{number:>3}. {problem.key:<32} {problem.kind:<16} ({problem.where})")
+        lines += [f"     {line}" for line in problem.advice.splitlines()]
+    return "\n".join(lines)

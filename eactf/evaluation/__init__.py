@@ -1,0 +1,1 @@
+"""Judging classifiers, and opening stored ones safely."""

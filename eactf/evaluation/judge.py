@@ -1,0 +1,107 @@
+"""Judging a stored classifier on labelled data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from eactf.data.packed import open_packed
+from eactf.data.pipeline import ImageForm, evaluation_batches
+from eactf.data.prepare import judged_by_true_labels, prepare_data
+from eactf.data.records import Dataset, Samples
+from eactf.errors import DataError, UsageError
+from eactf.evaluation.metrics import Scores, score
+from eactf.evaluation.storage import StoredClassifier, open_classifier_file
+from eactf.recipe import load_recipe
+
+__all__ = ["Judged", "find_classifier", "judge"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A classifier's scores, and on what."""
+
+    model: Path
+    source: str
+    split: str
+    class_names: tuple[str, ...]
+    scores: Scores
+
+
+def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int) -> Judged:
+    """Judge `target` (a run's folder or a `.keras` file) on `split` of `data`.
+
+    Without `data` a run is judged on what its recipe names. Without `split` the test split is
+    taken, or validation where there is none. Labels are the clean ones where the data knows them.
+    Raises `UsageError`, `DataError` (classes that do not match) or `UnsafeFileError`.
+    """
+    stored = open_classifier_file(find_classifier(target))
+    dataset = _own_data(target) if data is None else open_packed(data)
+    name, samples = _chosen_split(dataset, split)
+    samples = _in_model_order(judged_by_true_labels(samples), dataset.class_names, stored)
+    height, _, channels = stored.model.input_shape[1:]
+    form = ImageForm(height or dataset.image_shape[0], channels)
+    batches = evaluation_batches(samples, form, batch_size=batch_size)
+    logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
+    scores = score(samples.given, np.argmax(logits, axis=-1), stored.classes)
+    names = stored.class_names if stored.facts else dataset.class_names
+    return Judged(stored.path, dataset.source, name, names, scores)
+
+
+def find_classifier(target: Path) -> Path:
+    """The classifier file of a run's folder, or the file itself."""
+    if not target.is_dir():
+        return target
+    path = target / "model.keras"
+    if not path.is_file():
+        raise UsageError(
+            f"{target} has no model.keras",
+            hint="a run writes it when it ends; see status.json there",
+        )
+    return path
+
+
+def _own_data(target: Path) -> Dataset:
+    recipe = target / "recipe.yaml" if target.is_dir() else target.parent / "recipe.yaml"
+    if not recipe.is_file():
+        raise UsageError(f"{target} says nothing of its data", hint="give --data FILE.h5")
+    prepared = prepare_data(load_recipe(str(recipe)).recipe)
+    splits = {"train": prepared.train, "validation": prepared.validation}
+    if prepared.test is not None:
+        splits["test"] = prepared.test
+    return replace(prepared.dataset, splits=splits)
+
+
+def _chosen_split(dataset: Dataset, split: str | None) -> tuple[str, Samples]:
+    wanted: Sequence[str] = (split,) if split else ("test", "validation", "train")
+    for name in wanted:
+        if len(dataset.splits.get(name, ())):
+            return name, dataset.splits[name]
+    raise DataError(
+        f"{dataset.source} has no split {' or '.join(wanted)}",
+        hint=f"it has: {', '.join(name for name, part in dataset.splits.items() if len(part))}",
+    )
+
+
+def _in_model_order(
+    samples: Samples, class_names: tuple[str, ...], stored: StoredClassifier
+) -> Samples:
+    """Labels as the classifier numbers its classes; names decide where both sides have them."""
+    if not stored.facts:
+        if len(class_names) != stored.classes:
+            raise DataError(
+                f"the classifier has {stored.classes} classes, the data {len(class_names)}"
+            )
+        return samples
+    missing = [name for name in class_names if name not in stored.class_names]
+    present = {class_names[label] for label in np.unique(samples.given)}
+    if present.intersection(missing):
+        raise DataError(
+            f"the classifier does not know the class {', '.join(missing)}",
+            hint=f"its classes: {', '.join(stored.class_names)}",
+        )
+    order = [stored.class_names.index(n) if n not in missing else -1 for n in class_names]
+    return replace(samples, given=np.asarray(order, np.int64)[samples.given])

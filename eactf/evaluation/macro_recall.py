@@ -1,0 +1,40 @@
+"""Macro recall as a Keras metric, for the progress display and the choice of the best epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["MacroRecall"]
+
+
+@keras.saving.register_keras_serializable(package="eactf")
+class MacroRecall(keras.metrics.Metric):
+    """Mean over classes of the share of a class's samples that are predicted as that class.
+
+    Takes class indices `(n,)` and scores `(n, classes)`. Classes without samples are left out.
+    """
+
+    def __init__(self, classes: int, name: str = "macro_recall", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.classes = classes
+        self.correct = self.add_weight(shape=(classes,), initializer="zeros", name="correct")
+        self.total = self.add_weight(shape=(classes,), initializer="zeros", name="total")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        truth = ops.one_hot(ops.reshape(y_true, (-1,)), self.classes, dtype="float32")
+        if sample_weight is not None:
+            truth = truth * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        guess = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")
+        self.correct.assign_add(ops.sum(truth * guess, axis=0))
+        self.total.assign_add(ops.sum(truth, axis=0))
+
+    def result(self) -> Any:
+        present = ops.cast(self.total > 0, "float32")
+        recalls = ops.divide_no_nan(self.correct, self.total)
+        return ops.divide_no_nan(ops.sum(recalls), ops.sum(present))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "classes": self.classes}

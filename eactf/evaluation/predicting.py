@@ -1,0 +1,57 @@
+"""Classifying image files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eactf.data.decode import find_images, read_image
+from eactf.errors import DataError, UsageError
+from eactf.evaluation.judge import find_classifier
+from eactf.evaluation.storage import open_classifier_file
+
+__all__ = ["PredictedFiles", "predict_files"]
+
+
+@dataclass(frozen=True)
+class PredictedFiles:
+    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why."""
+
+    class_names: tuple[str, ...]
+    files: list[tuple[Path, np.ndarray]]
+    bad: Mapping[Path, str]
+
+
+def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
+    """Class probabilities of image files and of all images in folders.
+
+    A file that cannot be read never gets a prediction; it is named with the reason. Raises
+    `UsageError` for paths that are not there, `UnsafeFileError` for a classifier that is refused.
+    """
+    stored = open_classifier_file(find_classifier(model))
+    height, _, channels = stored.model.input_shape[1:]
+    if height is None:
+        raise UsageError(f"{stored.path} takes images of any size; eactf predict needs a fixed one")
+    files: list[tuple[Path, np.ndarray]] = []
+    bad: dict[Path, str] = {}
+    paths = find_images(images)
+    for start in range(0, len(paths), batch_size):
+        readable, batch = [], []
+        for path in paths[start : start + batch_size]:
+            try:
+                batch.append(read_image(path, size=height, channels=channels))
+                readable.append(path)
+            except DataError as reason:
+                bad[path] = reason.message
+        if batch:
+            logits = stored.model.predict_on_batch(np.stack(batch))
+            files += zip(readable, _softmax(np.asarray(logits, np.float64)), strict=True)
+    return PredictedFiles(stored.class_names, files, bad)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))

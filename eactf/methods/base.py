@@ -1,0 +1,311 @@
+"""The seam that methods share: a batch, a gradient step, the clock, what is logged.
+
+A method is a `keras.Model` whose `train_step` says what makes it different. What all share stands
+here once:
+
+- `unpack` makes a `Batch` of what the data set yields, on any number of devices;
+- `minimize` runs an objective under a tape and applies its gradient to some variables with some
+  optimizer, scaled for the global batch and for low precision. A method with two networks calls
+  it once a network, an adversarial one once a player;
+- `epoch`, `progress` and `sample_keys` are the clock: what a draw or a ramp may depend on;
+- `report` updates the metrics and returns the logs.
+
+How the methods to come sit on it, sketched before it was settled:
+
+- SCN adds a weight head to the network, a table of labels addressed by `batch.ids` (a
+  non-trainable variable, so it is saved with the method) and writes relabels into it after
+  `minimize`.
+- DivideMix and Co-teaching hold two classifiers, open both in `__init__` and call `minimize`
+  twice with each network's variables and optimizer; the mixture fit between epochs is a callback
+  that reads losses by id and assigns a posterior table.
+- Ada-CM overrides `make_views` for three views and assigns an EMA copy after `minimize`.
+- The adversarial method calls `minimize(discriminator_objective, discriminator.variables,
+  discriminator_optimizer)` before the generator's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from eactf import losses
+from eactf.nn.classifier import open_classifier
+
+__all__ = ["Batch", "Method"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One replica's part of a batch.
+
+    `images` is `(n, H, W, C)` float32, `labels` `(n,)` class indices or `(n, L)` soft labels,
+    `ids` `(n,)` int32 or None. `count` is n as the data set gave it, 0 for a replica that got
+    nothing (its single blank image is there only to keep the kernels running); `share` is
+    `count` over the global batch's count: the weight of this replica's mean in the global mean.
+    """
+
+    images: Tensor
+    labels: Tensor
+    ids: Tensor | None
+    count: Tensor
+    share: Tensor
+
+    def real(self, rows: Tensor) -> Tensor:
+        """`rows` without the blank one."""
+        return rows[: self.count]
+
+
+class _Clock(keras.callbacks.Callback):
+    """Tells the method which epoch runs and how many steps it has."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model._start_epoch(epoch, self.params.get("steps"))
+
+
+class _Views(threading.local):
+    """The keys of the batch in work. Replicas are traced in threads of their own."""
+
+    keys: Tensor | None = None
+
+
+class Method(keras.Model):
+    """A classifier in training.
+
+    `classifier` is a functional Keras model that ends in global average pooling and a dense layer
+    of logits; the method trains its variables in place, so that `classifier.save(...)` is all
+    there is to keep. Data sets yield `(image, label)` or `(image, label, id)`; images are
+    `(n, H, W, C)` in the classifier's own range. `seed` fixes every random draw in training, with
+    the epoch and the sample's id (or its place in the batch where there are no ids).
+
+    A subclass names the parts of its loss that `report` is to average and log in `loss_parts`.
+    """
+
+    loss_parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:
+        super().__init__(name=name)
+        opened = open_classifier(classifier)
+        self.classifier = classifier
+        self.network = opened.network
+        self.head = opened.head
+        self.map_size = opened.map_size
+        self.seed = int(seed)
+        self.epoch = self._counter("epoch")
+        self._epoch_start = self._counter("epoch_start")
+        self._steps_per_epoch = self._counter("steps_per_epoch")
+        self._views = _Views()
+        self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
+        self.build((None, *classifier.input_shape[1:]))
+
+    # What Keras asks of a model.
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Logits `(n, classes)` of images."""
+        return self.network(inputs, training=training)[1]
+
+    def compile(
+        self, optimizer: Any = "rmsprop", *, jit_compile: Any = False, **settings: Any
+    ) -> None:
+        """As `keras.Model.compile`, without a loss: the method is the loss.
+
+        XLA is off unless asked for (it is slower on a CPU and not used under a strategy). Where
+        the classifier computes in float16 the optimizer is wrapped for loss scaling; Keras itself
+        looks only at the outer model's policy.
+        """
+        optimizer = keras.optimizers.get(optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if self._computes_in_float16() and not scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **settings)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, *arguments: Any, callbacks: Any = None, **settings: Any) -> Any:
+        """As `keras.Model.fit`; the method's clock runs with the callbacks."""
+        clock = _Clock()
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.callbacks.insert(0, clock)
+            clock.set_model(self)
+            clock.set_params(callbacks.params)
+        else:
+            listed = callbacks if isinstance(callbacks, Sequence) else [callbacks]
+            callbacks = [clock, *(callback for callback in listed if callback is not None)]
+        return super().fit(*arguments, callbacks=callbacks, **settings)
+
+    def test_step(self, data: Any) -> Mapping[str, Tensor]:
+        batch = self.unpack(data)
+        logits = self(batch.images, training=False)
+        loss = ops.mean(losses.cross_entropy(logits, batch.labels))
+        return self.report(batch, logits, {"loss": loss})
+
+    def predict_step(self, data: Any) -> Tensor:
+        images = data[0] if isinstance(data, tuple) else data
+        images, count = self._without_empty(images)
+        return self(images, training=False)[:count]
+
+    # The seam.
+
+    def unpack(self, data: Any) -> Batch:
+        """One replica's `Batch` of what the data set yielded."""
+        images, labels, ids = self._columns(data)
+        images, count = self._without_empty(images)
+        padding = ops.shape(images)[0] - count
+        labels = _pad_rows(labels, padding)
+        ids = None if ids is None else _pad_rows(ops.cast(ids, "int32"), padding)
+        return Batch(ops.cast(images, "float32"), labels, ids, count, self._share(count))
+
+    def minimize(
+        self,
+        objective: Callable[[], tuple[Tensor, Any]],
+        share: Tensor,
+        variables: Sequence[Any] | None = None,
+        optimizer: Any = None,
+    ) -> Any:
+        """Take one gradient step on `objective` and return its second value.
+
+        `objective()` gives `(loss, anything)`, the loss a mean over this replica's samples;
+        `share` is the batch's: gradients are summed over replicas, so each replica's mean enters
+        with its share of the global batch. `variables` default to all trainable ones, `optimizer`
+        to the compiled one.
+        """
+        optimizer = self.optimizer if optimizer is None else optimizer
+        variables = self.trainable_variables if variables is None else variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            loss, outcome = objective()
+            scaled = optimizer.scale_loss(loss * share)
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        optimizer.apply(gradients, variables)
+        return outcome
+
+    def report(
+        self, batch: Batch, logits: Tensor, parts: Mapping[str, Tensor]
+    ) -> Mapping[str, Tensor]:
+        """Update the metrics with a batch and return the epoch's running values.
+
+        `parts` are means over the replica's samples, `loss` among them; each is averaged over
+        the epoch's samples.
+        """
+        for name, value in parts.items():
+            tracker = self._loss_tracker if name == "loss" else self.part_trackers[name]
+            # A replica without samples has a value all the same; nought times it must be nought.
+            value = ops.where(batch.count > 0, value, 0.0)
+            tracker.update_state(value, sample_weight=batch.count)
+        labels = batch.real(batch.labels)
+        if len(labels.shape) == 2:
+            labels = ops.argmax(labels, axis=-1)
+        logs = self.compute_metrics(None, labels, batch.real(logits))
+        return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
+
+    @property
+    def metrics(self) -> list[Any]:
+        known: list[Any] = super().metrics
+        return known + [t for t in self.part_trackers.values() if all(t is not k for k in known)]
+
+    # The clock: what draws and ramps may depend on.
+
+    @property
+    def progress(self) -> Tensor:
+        """Epochs done, with the fraction of the running one, as a float32 scalar."""
+        steps = ops.cast(self.optimizer.iterations, "int32") - self._epoch_start.value
+        fraction = ops.cast(steps, "float32") / ops.cast(self._steps_per_epoch.value, "float32")
+        fraction = ops.where(self._steps_per_epoch.value > 0, ops.minimum(fraction, 1.0), 0.0)
+        return ops.cast(self.epoch.value, "float32") + fraction
+
+    def sample_keys(self, images: Tensor, stream: int) -> Tensor:
+        """Integer keys `(n, 4)` for random draws: (seed, stream, epoch, id), a row a sample.
+
+        Within a training step whose data carries no ids, and outside one, the sample's place
+        stands for the id.
+        """
+        ids = self._views.keys
+        if ids is None:
+            ids = ops.arange(ops.shape(images)[0], dtype="int32")
+        row = [self.seed & 0x7FFFFFFF, stream, ops.cast(self.epoch.value, "int32")]
+        columns = [ops.zeros_like(ids) + ops.cast(value, "int32") for value in row]
+        return ops.stack([*columns, ops.cast(ids, "int32")], axis=1)
+
+    def views_of(self, batch: Batch, make: Callable[[Tensor], Any] | None = None) -> Any:
+        """The views of a batch: `make_views` with `sample_keys` bound to the batch's ids."""
+        make = self.make_views if make is None else make
+        self._views.keys = batch.ids if batch.ids is not None else self._places(batch)
+        try:
+            return make(batch.images)
+        finally:
+            self._views.keys = None
+
+    def make_views(self, images: Tensor) -> Any:
+        """What the network is shown of `images`; each method says. Override to change it."""
+        raise NotImplementedError(f"{type(self).__name__} has no make_views")
+
+    # Inner workings.
+
+    def _start_epoch(self, epoch: int, steps: int | None) -> None:
+        self.epoch.assign(epoch)
+        self._epoch_start.assign(ops.cast(self.optimizer.iterations, "int32"))
+        self._steps_per_epoch.assign(steps or 0)
+
+    def _counter(self, name: str) -> Any:
+        return self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name=name
+        )
+
+    def _columns(self, data: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+            raise ValueError(
+                "a training data set must yield (image, label) or (image, label, id); received "
+                f"{len(data) if isinstance(data, (tuple, list)) else type(data).__name__}"
+            )
+        return data[0], data[1], data[2] if len(data) == 3 else None
+
+    def _without_empty(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images with one blank row where a replica got none, and the count before that.
+
+        The last batch of an epoch may hold fewer images than there are replicas; kernels and
+        batch statistics of nothing are errors or not numbers.
+        """
+        count = ops.shape(images)[0]
+        if self._replicas() == 1:
+            return images, count
+        return _pad_rows(images, ops.cast(ops.equal(count, 0), "int32")), count
+
+    def _share(self, count: Tensor) -> Tensor:
+        local = ops.cast(count, "float32")
+        if self._replicas() == 1:
+            return ops.ones((), "float32")
+        total = tf.distribute.get_replica_context().all_reduce("sum", local)
+        return local / total
+
+    def _places(self, batch: Batch) -> Tensor:
+        """Keys for samples without ids: unlike over steps, replicas and places in the batch."""
+        replica = 0
+        if self._replicas() > 1:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        place = ops.arange(ops.shape(batch.images)[0], dtype="int32")
+        step = ops.cast(self.optimizer.iterations, "int32") * 65_536
+        return place + step + ops.cast(replica, "int32") * 8_192
+
+    def _replicas(self) -> int:
+        return int(self.distribute_strategy.num_replicas_in_sync)
+
+    def _computes_in_float16(self) -> bool:
+        return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
+
+    def _is_logged(self, name: str, parts: Mapping[str, Tensor]) -> bool:
+        return name in parts or (name != "loss" and name not in self.part_trackers)
+
+
+def _pad_rows(rows: Tensor, padding: Tensor) -> Tensor:
+    if isinstance(padding, int) and padding == 0:
+        return rows
+    return tf.pad(rows, [[0, padding]] + [[0, 0]] * (len(rows.shape) - 1))

@@ -1,0 +1,8 @@
+"""Networks and the operations inside them."""
+
+from eactf.nn.classifier import build_classifier, open_classifier
+from eactf.nn.erasing import erase
+from eactf.nn.normalization import FusedBatchNormalization
+from eactf.nn.resnet import resnet
+
+__all__ = ["FusedBatchNormalization", "build_classifier", "erase", "open_classifier", "resnet"]

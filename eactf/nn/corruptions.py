@@ -1,0 +1,68 @@
+"""Further augmentations by name: keras-cv's layers, with settings for images in 0..255."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras import ops
+
+__all__ = ["CORRUPTIONS", "corruption"]
+
+Tensor = Any
+
+CORRUPTIONS: dict[str, dict[str, Any]] = {
+    "AugMix": {"value_range": (0, 255)},
+    "Grayscale": {"output_channels": 3},
+    "GridMask": {"fill_mode": "constant", "fill_value": 0.0},
+    "RandomColorDegeneration": {"factor": 0.5},
+    "RandomColorJitter": {
+        "value_range": (0, 255),
+        "brightness_factor": 0.2,
+        "contrast_factor": 0.2,
+        "saturation_factor": 0.2,
+        "hue_factor": 0.05,
+    },
+    "RandomCutout": {"height_factor": 0.3, "width_factor": 0.3},
+    "RandomGaussianBlur": {"kernel_size": 5, "factor": 1.0},
+    "RandomRotation": {"factor": 0.03},
+    "RandomShear": {"x_factor": 0.1, "y_factor": 0.1},
+    "RandomZoom": {"height_factor": 0.1},
+    "RandAugment": {"value_range": (0, 255)},
+}
+"""keras-cv layers that take and give a batch of images, with the settings used."""
+
+
+def corruption(names: Sequence[str], seed: int) -> Callable[[Tensor], Tensor] | None:
+    """One callable that applies the named keras-cv layers in turn; None for no names.
+
+    Their draws come from keras-cv's stateful generators, seeded by `seed`: unlike erasing they
+    are not a function of the sample, and go on differently after a restart. Raises `ValueError`
+    for a name outside `CORRUPTIONS`, `ImportError` without keras-cv.
+    """
+    if not names:
+        return None
+    unknown = [name for name in names if name not in CORRUPTIONS]
+    if unknown:
+        raise ValueError(
+            f"unknown corruption {', '.join(unknown)}; expected {', '.join(CORRUPTIONS)}"
+        )
+    try:
+        from keras_cv import layers
+    except ImportError as missing:
+        raise ImportError(
+            f"corruption {names[0]!r} needs keras-cv: pip install 'eactf[keras-cv]'"
+        ) from missing
+    chain = [
+        getattr(layers, name)(**CORRUPTIONS[name], seed=seed + place)
+        if name != "Grayscale"
+        else layers.Grayscale(**CORRUPTIONS[name])
+        for place, name in enumerate(names)
+    ]
+
+    def corrupt(images: Tensor) -> Tensor:
+        for layer in chain:
+            images = layer(images, training=True)
+        return ops.clip(images, 0.0, 255.0)
+
+    return corrupt

@@ -1,0 +1,37 @@
+"""Starting TensorFlow without its start-up chatter."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+__all__ = ["start_tensorflow"]
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and find the devices, with what their C++ prints held back.
+
+    The notices on oneDNN, CPU features and missing CUDA drivers go straight to file descriptor 2,
+    whatever the log level says. If the import fails, what was held back is printed after all.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+            tf.constant(0)  # the first operation prints the CPU's features
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

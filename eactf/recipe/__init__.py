@@ -1,0 +1,47 @@
+"""Recipes: one YAML file is one complete experiment. Imports no TensorFlow."""
+
+from eactf.recipe.keys import Key, describe_keys
+from eactf.recipe.loading import load_recipe
+from eactf.recipe.resolved import ResolvedRecipe
+from eactf.recipe.schema import (
+    CrossEntropySettings,
+    DataSettings,
+    DrawnFaces,
+    EacSettings,
+    Erasing,
+    Method,
+    MethodSettings,
+    ModelSettings,
+    NoiseSettings,
+    OptimizerSettings,
+    Recipe,
+    ReportSettings,
+    ScheduleSettings,
+    TrainSettings,
+)
+from eactf.recipe.shipped import copy_recipe, list_recipes, read_header, read_recipe_text
+
+__all__ = [
+    "CrossEntropySettings",
+    "DataSettings",
+    "DrawnFaces",
+    "EacSettings",
+    "Erasing",
+    "Key",
+    "Method",
+    "MethodSettings",
+    "ModelSettings",
+    "NoiseSettings",
+    "OptimizerSettings",
+    "Recipe",
+    "ReportSettings",
+    "ResolvedRecipe",
+    "ScheduleSettings",
+    "TrainSettings",
+    "copy_recipe",
+    "describe_keys",
+    "list_recipes",
+    "load_recipe",
+    "read_header",
+    "read_recipe_text",
+]

@@ -1,0 +1,367 @@
+"""Every key of a recipe: its type, its range, its default and what it does.
+
+A method's settings are one class each, found by `method.name`. To add a method, write its class
+after `EacSettings` and enter it in `Method`; keys, ranges, help and did-you-mean follow from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from eactf.recipe.sections import Conflict, Expected, Only, Section, as_tuple, refuse
+
+__all__ = [
+    "PRESETS",
+    "CrossEntropySettings",
+    "DataSettings",
+    "DrawnFaces",
+    "EacSettings",
+    "Erasing",
+    "Method",
+    "MethodSettings",
+    "ModelSettings",
+    "NoiseSettings",
+    "OptimizerSettings",
+    "Recipe",
+    "ReportSettings",
+    "ScheduleSettings",
+    "TrainSettings",
+]
+
+LARGEST_SEED = 2**31 - 1
+"""Seeds fit a signed 32-bit integer, so that they reach any device and any generator unchanged."""
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "paper-eac": {"kind": "symmetric", "count": "bernoulli", "include_true": False},
+}
+"""Published noise procedures, as the `noise` keys that each of them settles."""
+
+
+def _whole_number(value: Any) -> Any:
+    # A choice among numbers is compared by ==, which would let true pass for 1.
+    if value is not None and type(value) is not int:
+        raise refuse("wrong type", "expected a whole number")
+    return value
+
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Expected("[name, name, ...]")]
+Matrix = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(as_tuple)]
+
+
+class DrawnFaces(Section):
+    """The face set drawn in code: how many, how large, how hard."""
+
+    train: int = Field(default=2000, ge=1, le=1_000_000, description="training faces to draw")
+    validation: int = Field(default=500, ge=1, le=1_000_000, description="validation faces to draw")
+    test: int = Field(default=1000, ge=1, le=1_000_000, description="test faces to draw")
+    size: int = Field(default=48, ge=16, le=512, description="width and height of a face in pixels")
+    seed: Seed = Field(
+        default=0, description="seed of the faces; the recipe's own seed leaves them alone"
+    )
+    difficulty: float = Field(
+        default=1.0, ge=0, le=2, description="0: plain, frontal faces; 1: varied; 2: harder still"
+    )
+
+
+class DataSettings(Section):
+    """Where the images come from and how they are prepared."""
+
+    source: Literal["drawn-faces", "packed"] = Field(
+        default="packed",
+        description="a face set drawn in code, or a file made by 'eactf data pack'",
+    )
+    path: Annotated[str | None, Only("source", "packed"), Expected("path of a .h5 file")] = Field(
+        default=None, description="the packed file; --data sets it, and data.source with it"
+    )
+    image_size: int | None = Field(
+        default=None, ge=8, le=1024, description="resize to this width and height; null: as stored"
+    )
+    channels: Annotated[Literal[1, 3] | None, BeforeValidator(_whole_number)] = Field(
+        default=None, description="1 grey, 3 colour; null: as stored"
+    )
+    normalization: Literal["imagenet", "dataset"] = Field(
+        default="imagenet", description="mean and deviation of ImageNet, or of the training split"
+    )
+    train_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="train on this many samples, chosen by (seed, id); null: all",
+    )
+    validation_fraction: Annotated[float, Only("source", "packed")] = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of train held out if the file has no validation split",
+    )
+    drawn: Annotated[DrawnFaces, Only("source", "drawn-faces")] = Field(
+        default_factory=DrawnFaces, description="the drawn faces"
+    )
+
+
+class NoiseSettings(Section):
+    """Wrong labels put into the training split, or a label set that has them already."""
+
+    kind: Literal["none", "symmetric", "pair", "matrix", "human", "file"] = Field(
+        default="none",
+        description="how labels go wrong; human: those of noise.labels, file: of noise.path",
+    )
+    preset: Literal["paper-eac"] | None = Field(
+        default=None, description="a published procedure: sets kind, count and include_true"
+    )
+    rate: Annotated[float, Only("kind", "symmetric", "pair")] = Field(
+        default=0.0, ge=0, lt=1, description="share of the training labels to draw anew"
+    )
+    count: Annotated[Literal["bernoulli", "exact"], Only("kind", "symmetric", "pair")] = Field(
+        default="bernoulli", description="each label by its own draw, or exactly rate * n of them"
+    )
+    include_true: Annotated[bool, Only("kind", "symmetric")] = Field(
+        default=False, description="whether the class drawn may be the true one"
+    )
+    seed: Seed | None = Field(
+        default=None, description="seed of the noise; null: the recipe's seed"
+    )
+    labels: Annotated[str | None, Only("kind", "human"), Expected("name of a label set")] = Field(
+        default=None, min_length=1, description="label set of the packed file to train on"
+    )
+    path: Annotated[str | None, Only("kind", "file", "matrix"), Expected("path of a file")] = Field(
+        default=None, min_length=1, description="a label file, or a noise matrix as JSON"
+    )
+    matrix: Annotated[
+        Matrix | None,
+        Only("kind", "matrix"),
+        Expected("square list of rows, each of probabilities that sum to 1"),
+    ] = Field(default=None, description="row i: how often true class i is given as each class")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, data: Any) -> Any:
+        settled = PRESETS.get(str(data.get("preset")), {}) if isinstance(data, Mapping) else {}
+        return {**settled, **data} if settled else data
+
+    def conflicts(self) -> Iterator[Conflict]:
+        settled = PRESETS[self.preset] if self.preset else {}
+        for key, value in settled.items():
+            if getattr(self, key) != value:
+                advice = f"the preset {self.preset} means {key} = {_plain(value)}; drop one of them"
+                yield Conflict(key, "against preset", advice)
+        if self.kind == "human" and self.labels is None:
+            advice = "name the label set to train on, such as noise.labels: fer2013"
+            yield Conflict("labels", "missing key", advice)
+        if self.kind == "file" and self.path is None:
+            yield Conflict("path", "missing key", "give the label file: noise.path: noise01.txt")
+        if self.kind == "matrix":
+            yield from self._matrix_conflicts()
+
+    def _matrix_conflicts(self) -> Iterator[Conflict]:
+        if (self.matrix is None) == (self.path is None):
+            kind = "missing key" if self.matrix is None else "given twice"
+            advice = "kind matrix takes one of noise.matrix (rows) and noise.path (a JSON file)"
+            yield Conflict("matrix", kind, advice)
+        for number, row in enumerate(self.matrix or (), start=1):
+            fault = _row_fault(row, classes=len(self.matrix or ()))
+            if fault:
+                yield Conflict("matrix", "not a noise matrix", f"row {number} {fault}")
+
+
+class ModelSettings(Section):
+    """The classifier: backbone, global average pooling, dense layer."""
+
+    backbone: Annotated[
+        str,
+        Expected(
+            "resnet10 | resnet18 | resnet34 | resnet50 | keras_cv:NAME | keras_applications:NAME"
+        ),
+    ] = Field(
+        default="resnet18",
+        pattern=r"^(resnet(10|18|34|50)|(keras_cv|keras[._]applications):[A-Za-z0-9][A-Za-z0-9_./-]*)$",
+        description="the network before pooling",
+    )
+    stem: Annotated[Literal["imagenet", "small", "compact"], Only("backbone", "resnet*")] = Field(
+        default="imagenet",
+        description="first layers; the map is input / 32 (imagenet), / 16 (compact), / 8 (small)",
+    )
+    width: Annotated[int, Only("backbone", "resnet*")] = Field(
+        default=64,
+        ge=4,
+        le=256,
+        description="channels of the first stage; the last has 8 times as many",
+    )
+
+
+class Erasing(Section):
+    """Random erasing: a rectangle of a training image set to the mean colour."""
+
+    probability: float = Field(default=0.5, ge=0, le=1, description="share of the images erased")
+    area: Annotated[Pair, Expected("[low, high], 0 < low <= high < 1")] = Field(
+        default=(0.02, 0.25), description="erased share of the image, drawn uniformly"
+    )
+    aspect: Annotated[Pair, Expected("[low, high], 0 < low <= high")] = Field(
+        default=(0.3, 3.3), description="height / width of the rectangle, drawn log-uniformly"
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if not 0 < self.area[0] <= self.area[1] < 1:
+            yield Conflict("area", "out of range", "")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            yield Conflict("aspect", "out of range", "")
+
+
+class MethodSettings(Section):
+    """What all methods have: a name, and how the training views are disturbed."""
+
+    name: str = Field(default="", description="the training method")
+    erase: Erasing = Field(default_factory=Erasing, description="random erasing")
+    corruptions: Names = Field(
+        default=(),
+        description="further augmentations, keras-cv layers by name (needs eactf[keras-cv])",
+    )
+
+
+class EacSettings(MethodSettings):
+    """Erasing Attention Consistency (Zhang et al., ECCV 2022)."""
+
+    name: Literal["eac"] = Field(default="eac", description="erasing attention consistency")
+    consistency_weight: float = Field(
+        default=5.0, ge=0, description="weight of the flip consistency (lambda of the paper)"
+    )
+    consistency_ramp: float = Field(
+        default=0.0, ge=0, description="epochs over which the weight grows from 0; 0: the paper"
+    )
+    pair: Literal["mirrored", "independent"] = Field(
+        default="mirrored",
+        description="second view: the first one mirrored (paper), or erased anew (published code)",
+    )
+    batch_views: bool = Field(
+        default=False,
+        description="both views in one forward pass; differs from the paper in BatchNorm",
+    )
+
+
+class CrossEntropySettings(MethodSettings):
+    """The paper's baseline: cross-entropy on flipped and erased images."""
+
+    name: Literal["cross_entropy"] = Field(
+        default="cross_entropy", description="plain cross-entropy"
+    )
+
+
+def method_name(settings: Any) -> str:
+    """The name that chooses a method's settings: `eac` where a recipe does not say."""
+    if isinstance(settings, Mapping):
+        return str(settings.get("name", "eac"))
+    return str(getattr(settings, "name", None))
+
+
+Method = Annotated[
+    Annotated[EacSettings, Tag("eac")] | Annotated[CrossEntropySettings, Tag("cross_entropy")],
+    Discriminator(method_name),
+]
+"""The settings of one method, found by `name`."""
+
+
+class OptimizerSettings(Section):
+    """The step that training takes."""
+
+    name: Literal["adam", "sgd"] = Field(default="adam", description="the optimiser")
+    learning_rate: float = Field(default=2e-4, gt=0, description="learning rate of the first epoch")
+    coupled_weight_decay: float = Field(
+        default=1e-4, ge=0, description="decay added to the gradient, as torch does; not AdamW's"
+    )
+    momentum: Annotated[float, Only("name", "sgd")] = Field(
+        default=0.9, ge=0, le=1, description="momentum"
+    )
+    nesterov: Annotated[bool, Only("name", "sgd")] = Field(
+        default=False, description="Nesterov's momentum"
+    )
+    beta_1: Annotated[float, Only("name", "adam")] = Field(
+        default=0.9, ge=0, lt=1, description="decay of the mean of the gradient"
+    )
+    beta_2: Annotated[float, Only("name", "adam")] = Field(
+        default=0.999, ge=0, lt=1, description="decay of the mean of its square"
+    )
+    epsilon: Annotated[float, Only("name", "adam")] = Field(
+        default=1e-8, gt=0, description="added to the root of the second moment"
+    )
+
+
+class ScheduleSettings(Section):
+    """How the learning rate changes from epoch to epoch."""
+
+    kind: Literal["exponential", "cosine", "constant"] = Field(
+        default="exponential",
+        description="times gamma every epoch, down to 0 as a cosine, or unchanged",
+    )
+    gamma: Annotated[float, Only("kind", "exponential")] = Field(
+        default=0.9, gt=0, le=1, description="factor after every epoch"
+    )
+
+
+class TrainSettings(Section):
+    """How long, how much at once, on what."""
+
+    epochs: int = Field(default=60, ge=1, description="passes over the training split")
+    batch_size: int = Field(
+        default=32, ge=1, description="samples a step, over all devices together"
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32", description="type to compute in; mixed_float16 scales the loss"
+    )
+    xla: bool = Field(default=False, description="compile the step with XLA")
+    devices: int | None = Field(
+        default=None, ge=1, description="devices to use; null: every GPU found"
+    )
+
+
+class ReportSettings(Section):
+    """How the result is told."""
+
+    last_epochs: int = Field(
+        default=5, ge=1, description="report the mean of this many last epochs (the paper: 5)"
+    )
+
+
+class Recipe(Section):
+    """One complete experiment.
+
+    >>> Recipe(method={"name": "eac", "consistency_weight": 3.0}).method.consistency_weight
+    3.0
+    """
+
+    seed: Seed = Field(default=0, description="seed of weights, order, erasing and noise")
+    data: DataSettings = Field(default_factory=DataSettings, description="the images")
+    noise: NoiseSettings = Field(default_factory=NoiseSettings, description="wrong labels")
+    model: ModelSettings = Field(default_factory=ModelSettings, description="the classifier")
+    method: Method = Field(default_factory=EacSettings, description="the training method")
+    optimizer: OptimizerSettings = Field(
+        default_factory=OptimizerSettings, description="the optimiser"
+    )
+    schedule: ScheduleSettings = Field(
+        default_factory=ScheduleSettings, description="the learning rate over the epochs"
+    )
+    train: TrainSettings = Field(default_factory=TrainSettings, description="the training run")
+    report: ReportSettings = Field(default_factory=ReportSettings, description="the result")
+
+    @property
+    def noise_seed(self) -> int:
+        """The seed of the label noise: its own where it has one, else the recipe's."""
+        return self.seed if self.noise.seed is None else self.noise.seed
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row_fault(row: tuple[float, ...], classes: int) -> str:
+    """What keeps a row from being a distribution over the classes; empty if nothing does."""
+    if len(row) != classes:
+        return f"has {len(row)} numbers, the matrix has {classes} rows"
+    if any(not 0 <= share <= 1 for share in row):
+        return "has a number outside 0..1"
+    if abs(sum(row) - 1) > 1e-6:
+        return f"sums to {sum(row):.6g}, not 1"
+    return ""

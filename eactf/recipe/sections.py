@@ -1,0 +1,106 @@
+"""What every section of a recipe shares: strict types, and keys that serve only some choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+__all__ = ["Conflict", "Expected", "Only", "Section", "as_tuple", "refuse"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """States what a field accepts, where its type and bounds do not say it well enough."""
+
+    text: str
+
+
+class Only:
+    """Marks a field that has a meaning only while its sibling `key` holds one of `choices`.
+
+    A choice may be a shell pattern: `Only("backbone", "resnet*")`.
+    """
+
+    def __init__(self, key: str, *choices: str) -> None:
+        self.key = key
+        self.choices = choices
+
+    def serves(self, chosen: object) -> bool:
+        """True if the marked field has a meaning while the sibling is `chosen`."""
+        return any(fnmatchcase(str(chosen), choice) for choice in self.choices)
+
+    @staticmethod
+    def on(field: FieldInfo) -> Only | None:
+        """The mark of a field, None for a field that always has a meaning."""
+        return next((mark for mark in field.metadata if isinstance(mark, Only)), None)
+
+
+class Conflict(NamedTuple):
+    """A key at odds with its siblings: a few words of what kind, and what to do about it."""
+
+    key: str
+    kind: str
+    advice: str
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, unknown keys refused, no value turned into another type."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=False,
+        use_attribute_docstrings=False,
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Keys that contradict each other; looked for once every field is sound by itself."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _refuse_conflicts(self) -> Self:
+        found = [*self._without_effect(), *self.conflicts()]
+        if found:
+            details = [_detail(conflict, getattr(self, conflict.key)) for conflict in found]
+            raise ValidationError.from_exception_data(type(self).__name__, details)
+        return self
+
+    def _without_effect(self) -> Iterator[Conflict]:
+        """Keys set to something that the choices made beside them would silently ignore."""
+        for key, field in type(self).model_fields.items():
+            only = Only.on(field)
+            if only is None or key not in self.model_fields_set:
+                continue
+            chosen, value = getattr(self, only.key), getattr(self, key)
+            if not only.serves(chosen) and value != field.get_default(call_default_factory=True):
+                wanted = " or ".join(only.choices)
+                advice = f"{key} serves only {only.key} = {wanted}; here {only.key} = {chosen}"
+                yield Conflict(key, "has no effect", advice)
+
+
+def as_tuple(value: Any) -> Any:
+    """Lists, nested ones included, as tuples (a frozen recipe holds nothing that changes)."""
+    return tuple(as_tuple(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def refuse(kind: str, advice: str) -> PydanticCustomError:
+    """An error for a validator to raise; `advice` reaches the user as it stands."""
+    # Not put into the template itself: braces in a value would be taken for place holders.
+    return PydanticCustomError(_literal(kind), "{advice}", {"advice": advice})
+
+
+def _detail(conflict: Conflict, value: object) -> InitErrorDetails:
+    error = refuse(conflict.kind, conflict.advice)
+    return InitErrorDetails(type=error, loc=(conflict.key,), input=value)
+
+
+def _literal(kind: str) -> Any:
+    return kind

@@ -1,0 +1,128 @@
+"""A run's folder: everything needed to know what was done, written so that nothing is half there.
+
+::
+
+    runs/NAME/
+      recipe.yaml         the resolved recipe, every line saying where it came from
+      command.txt         the command
+      environment.json    versions, devices, platform
+      labels.csv          id, given, clean of every training sample
+      metrics.jsonl       one JSON object an epoch
+      history.csv         the same as a table
+      checkpoints/        last.weights.h5, best.weights.h5, each with a .json beside it
+      model.keras         the trained classifier; opens with Keras alone
+      result.json         the figures of the finished run
+      status.json         running, finished, failed or interrupted, and how far
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from eactf.errors import UsageError
+from eactf.files import write_text
+
+__all__ = ["RunFolder"]
+
+_PACKAGES = ("eactf", "tensorflow", "keras", "numpy", "h5py", "keras-cv")
+
+
+class RunFolder:
+    """The folder of one run; `path` is new, never one that exists."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._columns: list[str] | None = None
+        self._started = time.time()
+
+    @classmethod
+    def create(cls, name: str, wanted: Path | None) -> RunFolder:
+        """Make `wanted`, or `runs/NAME`, `runs/NAME-2`, ... when no folder is asked for.
+
+        Raises `UsageError` when `wanted` exists: a run's folder is never written over.
+        """
+        if wanted is not None:
+            try:
+                wanted.mkdir(parents=True)
+            except FileExistsError:
+                raise UsageError(
+                    f"run folder {wanted} exists and is left as it is",
+                    hint="give another --run-dir, or none: a free name under runs/ is then chosen",
+                ) from None
+            return cls(wanted)
+        number = 1
+        while True:
+            path = Path("runs") / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                number += 1
+            else:
+                return cls(path)
+
+    def file(self, name: str) -> Path:
+        """The path of a file in the folder; its parent folder is made."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, whole or not at all."""
+        write_text(self.file(name), text)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file, whole or not at all."""
+        self.write_text(name, json.dumps(content, indent=2, default=_plain) + "\n")
+
+    def write_environment(self, devices: str) -> None:
+        """Write versions, devices and platform."""
+        versions = {name: _version(name) for name in _PACKAGES}
+        self.write_json(
+            "environment.json",
+            {
+                "python": platform.python_version(),
+                "packages": {name: version for name, version in versions.items() if version},
+                "platform": platform.platform(),
+                "processor_count": os.cpu_count(),
+                "devices": devices,
+            },
+        )
+
+    def write_status(self, state: str, **fields: Any) -> None:
+        """Write `status.json`: the state, when, and what else there is to say."""
+        now = time.time()
+        self.write_json(
+            "status.json",
+            {"state": state, "started": self._started, "updated": now, **fields},
+        )
+
+    def add_epoch(self, row: Mapping[str, Any]) -> None:
+        """Append one epoch to `metrics.jsonl` and `history.csv`."""
+        with self.file("metrics.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row, default=_plain) + "\n")
+        first = self._columns is None
+        self._columns = list(row) if self._columns is None else self._columns
+        with self.file("history.csv").open("a", encoding="utf-8", newline="") as table:
+            writer = csv.DictWriter(table, self._columns, extrasaction="ignore")
+            if first:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,121 @@
+"""What a run shows while it trains: a live bar on a terminal, one line an epoch elsewhere, JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+
+from eactf import console
+
+__all__ = ["ProgressDisplay", "format_duration"]
+
+_LABELS = {
+    "loss": "loss",
+    "cross_entropy": "cross-entropy",
+    "consistency": "consistency",
+    "map_spread": "map spread",
+    "accuracy": "train",
+    "val_accuracy": "validation",
+    "val_macro_recall": "macro recall",
+}
+
+
+class ProgressDisplay(keras.callbacks.Callback):
+    """Shows an epoch bar with loss parts, images/s and time left; prints each finished epoch.
+
+    `samples` is the number of training images an epoch. Images/s counts training images (an EAC
+    image is passed twice) over the epoch's own steps, validation left out.
+    """
+
+    def __init__(self, samples: int, epochs: int) -> None:
+        super().__init__()
+        self.samples = samples
+        self.epochs = epochs
+        self.images_per_second = 0.0
+        self._live: Live | None = None
+        self._bar: Progress | None = None
+        self._epoch_seconds = 0.0
+        self._begun = self._epoch_begun = time.perf_counter()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._begun = time.perf_counter()
+        if console.is_terminal():
+            self._bar = Progress(
+                TextColumn("epoch {task.fields[epoch]}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.fields[text]}"),
+                console=console.out(),
+            )
+            self._task = self._bar.add_task(
+                "", total=self.params.get("steps"), epoch=f"1/{self.epochs}", text="starting"
+            )
+            self._live = Live(self._bar, console=self._bar.console, transient=True)
+            self._live.start()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch_begun = time.perf_counter()
+        self._epoch = epoch
+        if self._bar is not None:
+            self._bar.reset(self._task, epoch=f"{epoch + 1}/{self.epochs}", text="")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._epoch_seconds = time.perf_counter() - self._epoch_begun
+        if self._bar is None:
+            return
+        steps = self.params.get("steps") or 1
+        rate = self.samples * (batch + 1) / steps / self._epoch_seconds
+        left = (self.epochs - self._epoch - (batch + 1) / steps) * self.samples / rate
+        text = f"{_values(logs or {})}  {rate:.0f} images/s  {format_duration(left)} left"
+        self._bar.update(self._task, completed=batch + 1, text=text)
+
+    def show_epoch(self, row: Mapping[str, Any]) -> None:
+        """Print one finished epoch."""
+        self.images_per_second = self.samples / max(self._epoch_seconds, 1e-9)
+        done = row["epoch"]
+        spent = time.perf_counter() - self._begun
+        left = spent / max(done, 1) * (self.epochs - done)
+        console.emit("epoch", **row, images_per_second=self.images_per_second, seconds_left=left)
+        width = len(str(self.epochs))
+        line = (
+            f"epoch {done:>{width}}/{self.epochs}  {_values(row)}  "
+            f"{self.images_per_second:.0f} images/s  {format_duration(left)} left"
+        )
+        if self._live is not None:
+            self._live.console.print(line, highlight=False)
+        else:
+            console.say(line)
+
+
+def _values(row: Mapping[str, Any]) -> str:
+    parts = []
+    for name, label in _LABELS.items():
+        if name in row:
+            value = float(row[name])
+            percent = name.endswith(("accuracy", "recall"))
+            parts.append(f"{label} {value:.1%}" if percent else f"{label} {value:.3f}")
+    return "  ".join(parts)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as people say them: `48 s`, `3 min 05 s`, `2 h 10 min`."""
+    seconds = max(round(seconds), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

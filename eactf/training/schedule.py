@@ -1,0 +1,23 @@
+"""Learning rate schedules, per epoch: pure functions of the epoch."""
+
+from __future__ import annotations
+
+import math
+
+from eactf.recipe import Recipe
+
+__all__ = ["learning_rate"]
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0.
+
+    exponential: rate * gamma ** epoch. cosine: rate * (1 + cos(pi * epoch / epochs)) / 2, as
+    cosine annealing to nought over all epochs. constant: the rate.
+    """
+    first = recipe.optimizer.learning_rate
+    if recipe.schedule.kind == "exponential":
+        return first * recipe.schedule.gamma**epoch
+    if recipe.schedule.kind == "cosine":
+        return first * 0.5 * (1.0 + math.cos(math.pi * epoch / recipe.train.epochs))
+    return first

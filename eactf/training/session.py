@@ -1,0 +1,96 @@
+"""Everything a run needs, built in order: data, devices, classifier, method, batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from eactf.data.pipeline import (
+    ImageForm,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from eactf.data.prepare import PreparedData
+from eactf.data.records import Samples
+from eactf.evaluation.macro_recall import MacroRecall
+from eactf.methods.base import Method
+from eactf.recipe import Recipe
+from eactf.training.build import (
+    build_method,
+    build_model,
+    build_optimizer,
+    image_form,
+    pixel_statistics,
+)
+from eactf.training.strategy import choose_strategy
+
+__all__ = ["Session", "open_session"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run before its first step."""
+
+    recipe: Recipe
+    data: PreparedData
+    strategy: Any
+    form: ImageForm
+    statistics: Any
+    method: Method
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return steps_per_epoch(len(self.data.train), self.recipe.train.batch_size)
+
+    def training(self) -> tf.data.Dataset:
+        """Training batches, epoch after epoch."""
+        return training_batches(
+            self.data.train,
+            self.form,
+            batch_size=self.recipe.train.batch_size,
+            seed=self.recipe.seed,
+        )
+
+    def evaluation(self, samples: Samples) -> tf.data.Dataset:
+        """`samples` once, in stored order."""
+        return evaluation_batches(samples, self.form, batch_size=self.recipe.train.batch_size)
+
+    def predict(self, samples: Samples) -> np.ndarray:
+        """Predicted class indices `(n,)`."""
+        logits = self.method.predict(self.evaluation(samples), verbose=0)
+        return np.asarray(np.argmax(logits, axis=-1))
+
+    def portable_classifier(self) -> keras.Model:
+        """The classifier in float32, its weights copied: what is saved for others to open."""
+        classes = len(self.data.class_names)
+        plain = build_model(self.recipe, self.form, classes, self.statistics, dtype="float32")
+        plain.set_weights(self.method.classifier.get_weights())
+        return plain
+
+
+def open_session(recipe: Recipe, data: PreparedData) -> Session:
+    """Build the run a recipe describes, on the devices it asks for.
+
+    The global seed is set for what keeps no seed of its own (foreign backbones, dropout).
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    strategy = choose_strategy(recipe.train.devices)
+    form = image_form(recipe, data.dataset)
+    statistics = pixel_statistics(recipe, data.train, form)
+    classes = len(data.class_names)
+    with strategy.scope():
+        several = strategy.num_replicas_in_sync > 1
+        classifier = build_model(recipe, form, classes, statistics, synchronized=several)
+        method = build_method(recipe, classifier)
+        method.compile(
+            optimizer=build_optimizer(recipe),
+            metrics=["accuracy", MacroRecall(classes)],
+            jit_compile=recipe.train.xla,
+        )
+    return Session(recipe, data, strategy, form, statistics, method)

@@ -1,0 +1,40 @@
+"""Which devices a run uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from eactf.errors import UsageError
+
+__all__ = ["choose_strategy", "describe_devices"]
+
+
+def choose_strategy(devices: int | None) -> Any:
+    """A strategy over every GPU found, or over `devices` of them; one device otherwise.
+
+    Without a GPU, `devices` counts logical CPU devices (`tf.config` makes them; tests do). Raises
+    `UsageError` when fewer are there than asked for.
+    """
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    on_gpu = found[0].device_type == "GPU"
+    wanted = devices if devices is not None else (len(found) if on_gpu else 1)
+    if wanted > len(found):
+        kind = "GPU" if on_gpu else "CPU device"
+        raise UsageError(
+            f"train.devices = {wanted}, but there is {len(found)} {kind}",
+            hint="set train.devices lower, or to null for every GPU found",
+        )
+    names = [device.name for device in found[:wanted]]
+    if wanted == 1:
+        # A mirrored strategy over one device costs time and gives nothing.
+        return tf.distribute.OneDeviceStrategy(names[0]) if on_gpu else tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(names)
+
+
+def describe_devices(strategy: Any) -> str:
+    """The devices in a few words: `1 CPU`, `2 GPUs`."""
+    count = int(strategy.num_replicas_in_sync)
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return f"{count} {kind}" + ("s" if count > 1 else "")

@@ -1,0 +1,119 @@
+"""What a run says before it starts and after it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eactf import console
+from eactf.data.noise import NoiseManifest
+from eactf.recipe import ResolvedRecipe
+from eactf.training.progress import format_duration
+from eactf.training.session import Session
+from eactf.training.strategy import describe_devices
+
+__all__ = ["announce", "noise_summary", "show_result"]
+
+
+def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) -> None:
+    """Say what is about to be trained: recipe, data, label noise, network, devices."""
+    data, recipe = session.data, session.recipe
+    noise = noise_summary(data.manifest)
+    test = f"{len(data.test):,}" if data.test else "none"
+    map_height, map_width = session.method.map_size
+    parameters = session.method.classifier.count_params()
+    epochs = recipe.train.epochs
+    console.say(f"[bold]{resolved.name}[/bold]  {session.method.name}, {epochs} epochs")
+    if resolved.dropped:
+        console.say(f"  left out   {', '.join(resolved.dropped)}: of no use to this method")
+    console.say(f"  data       {data.dataset.source}", markup=False)
+    console.say(
+        f"  samples    train {len(data.train):,}, validation {len(data.validation):,} "
+        f"({data.validation_origin}), test {test}"
+    )
+    console.say(f"  noise      {_noise_line(noise)}")
+    console.say(
+        f"  network    {recipe.model.backbone}, {parameters:,} parameters, "
+        f"{session.form.size} px, {session.form.channels} channel"
+        f"{'s' if session.form.channels > 1 else ''}, map {map_height}x{map_width}"
+    )
+    console.say(f"  devices    {describe_devices(session.strategy)}, {recipe.train.precision}")
+    if folder is not None:
+        console.say(f"  folder     {folder}", markup=False)
+    console.say()
+    console.emit(
+        "start",
+        recipe=resolved.name,
+        method=session.method.name,
+        folder=None if folder is None else str(folder),
+        train=len(data.train),
+        validation=len(data.validation),
+        test=len(data.test) if data.test else 0,
+        noise=noise,
+        parameters=parameters,
+        map_size=[map_height, map_width],
+        devices=describe_devices(session.strategy),
+    )
+
+
+def noise_summary(manifest: NoiseManifest) -> dict[str, Any]:
+    """Kind, requested and realised rate, samples left out, and the manifest's SHA-256."""
+    realised = manifest.realised
+    return {
+        "kind": manifest.kind,
+        "requested": manifest.requested,
+        "realised": None if realised != realised else realised,
+        "samples": len(manifest.ids),
+        "dropped": manifest.dropped,
+        "sha256": manifest.sha256,
+    }
+
+
+def show_result(result: Mapping[str, Any], folder: Path) -> None:
+    """Print the figures of a finished run and the next step."""
+    console.emit("result", folder=str(folder), **result)
+    last, best = result["last_epoch"], result["best_on_validation"]
+    mean = result["mean_of_last_epochs"]
+    split = result["judged_on"]
+    console.say()
+    rows = [
+        ("last epoch", last["accuracy"], last["macro_recall"]),
+        (f"mean of the last {mean['epochs']} epochs", mean["accuracy"], mean["macro_recall"]),
+        (f"best on validation (epoch {best['epoch']})", best["accuracy"], best["macro_recall"]),
+    ]
+    console.table(
+        [f"on {split}", "accuracy", "macro recall"],
+        [(name, f"{accuracy:.2%}", f"{recall:.2%}") for name, accuracy, recall in rows],
+    )
+    if split == "validation":
+        console.say("  the data has no test split: these are the figures it was watched on")
+    if result["memorised_wrong_labels"] is not None:
+        console.say(
+            "\nof the wrongly labelled training images, "
+            f"{result['memorised_wrong_labels']:.1%} were learnt as labelled and "
+            f"{result['recovered_wrong_labels']:.1%} are predicted as they truly are"
+        )
+    if result["collapsed"]:
+        console.warn(
+            "the maps went flat before features formed: the network predicts no better than the "
+            "largest class. Set method.consistency_ramp to a quarter of the epochs or more, lower "
+            "method.consistency_weight, or start from trained weights."
+        )
+    console.say(f"trained in {format_duration(result['seconds'])}; the classifier is in")
+    console.say(f"  {folder / 'model.keras'}", markup=False)
+    console.say("next:")
+    console.say(f"  eactf evaluate {folder}", markup=False)
+    console.say(f"  eactf predict {folder / 'model.keras'} FACE.png", markup=False)
+
+
+def _noise_line(noise: Mapping[str, Any]) -> str:
+    if noise["kind"] == "none":
+        return "none added"
+    realised = "unknown" if noise["realised"] is None else f"{noise['realised']:.2%}"
+    requested = "" if noise["requested"] is None else f" ({noise['requested']:.0%} requested)"
+    dropped = f", {noise['dropped']:,} samples without a label left out" if noise["dropped"] else ""
+    return (
+        f"{noise['kind']}, {realised} of the labels wrong{requested}{dropped}; "
+        f"manifest {noise['sha256'][:12]}"
+    )
