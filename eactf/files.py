@@ -6,29 +6,54 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["replace_atomically", "write_text"]
+__all__ = ["move_into_place", "replace_atomically", "temporary_name", "write_bytes", "write_text"]
+
+
+def temporary_name(path: Path) -> Path:
+    """The name beside `path` under which it is written; keeps the suffixes, as Keras insists on."""
+    return path.with_name(f".writing-{os.getpid()}-{path.name}")
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Rename a file that is written to the name it is to have, once it is safe on the disk."""
+    _flush_to_disk(temporary)
+    os.replace(temporary, path)
+    _flush_to_disk(path.parent)
 
 
 def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` make a file under a temporary name beside `path`, then rename it to `path`.
 
-    The temporary name keeps the suffixes, which Keras insists on. Raises what `write` raises, and
-    `OSError` when the folder cannot be written to; the temporary file is gone either way.
+    Raises what `write` raises, and `OSError` when the folder cannot be written to; the temporary
+    file is gone either way.
     """
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary = temporary_name(path)
     try:
         write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        move_into_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
 
     def write(target: Path) -> None:
-        target.write_text(text, encoding="utf-8", newline="\n")
+        target.write_bytes(content)
 
     replace_atomically(path, write)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all; lines end as they do in `text`."""
+    write_bytes(path, text.encode())
+
+
+def _flush_to_disk(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -23,11 +23,21 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy of each sample, `(N,)` (EAC, eq. 2, before the mean).
 
     `logits` is `(N, L)`. `labels` is `(N,)` class indices or `(N, L)` soft labels whose rows
-    sum to 1. Computed in float32 from log-softmax, so that no logit overflows.
+    sum to 1. Computed in float32 from log-softmax, so that no logit overflows. A class index
+    outside 0..L-1 has no loss: nan, where a row of noughts would train on nothing in silence.
+    Raises `ValueError` for labels of any other shape.
     """
     log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    classes = log_probabilities.shape[-1]
     if len(labels.shape) == 1:
-        labels = ops.one_hot(labels, log_probabilities.shape[-1], dtype="float32")
+        known = ops.logical_and(labels >= 0, labels < classes)
+        hard = ops.one_hot(labels, classes, dtype="float32")
+        return ops.where(known, -ops.sum(hard * log_probabilities, axis=-1), float("nan"))
+    if len(labels.shape) != 2 or labels.shape[-1] != classes:
+        raise ValueError(
+            f"labels must be (n,) class indices or (n, {classes}) soft labels; received shape "
+            f"{tuple(labels.shape)}"
+        )
     return -ops.sum(ops.cast(labels, "float32") * log_probabilities, axis=-1)
 
 

@@ -28,7 +28,7 @@ def start_tensorflow() -> None:
 
             tf.config.list_logical_devices()
             tf.constant(0)  # the first operation prints the CPU's features
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(kept, held.read())
             raise

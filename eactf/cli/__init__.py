@@ -24,18 +24,6 @@ _COMMANDS = {
 `eactf --help` quick."""
 
 
-class _Failure(click.ClickException):
-    """A failure of ours as click knows them: printed without a traceback, with our exit code."""
-
-    def __init__(self, failure: EactfError) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-        self.exit_code = failure.exit_code  # type: ignore[misc]
-
-    def show(self, file: Any = None) -> None:
-        console.error(self.failure)
-
-
 class _Commands(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -54,12 +42,25 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (EactfError, KeyboardInterrupt) as failure:
+        except (EactfError, KeyboardInterrupt, OSError) as failure:
+            if isinstance(failure, BrokenPipeError):
+                raise  # whoever read our output has gone; click ends quietly
             if context.params.get("debug"):
                 traceback.print_exc()
-            if isinstance(failure, KeyboardInterrupt):
-                failure = Interrupted("interrupted")
-            raise _Failure(failure) from None
+            told = _told(failure)
+            console.error(told)
+        # Behind the handler: a traceback would otherwise be kept alive by the exit.
+        context.exit(told.exit_code)
+
+
+def _told(failure: BaseException) -> EactfError:
+    """A failure as one of ours."""
+    if isinstance(failure, EactfError):
+        return failure
+    if isinstance(failure, OSError):
+        # A full disk, a folder that may not be written to: no bug, and the user can help it.
+        return EactfError(f"{failure.strerror or failure}: {failure.filename or 'input or output'}")
+    return Interrupted("interrupted")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,7 +17,8 @@ FILE_PATH = click.Path(path_type=Path)
 
 def _use_json(context: click.Context, parameter: click.Parameter, on: bool) -> None:
     console.use_json(on)
-    context.call_on_close(lambda: console.use_json(False))
+    # Of the root: a failure is told after the command itself is closed.
+    context.find_root().call_on_close(lambda: console.use_json(False))
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

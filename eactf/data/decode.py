@@ -24,7 +24,7 @@ def find_images(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+            inside = sorted(file for file in path.rglob("*") if _looks_like_image(file))
             if not inside:
                 raise UsageError(f"there is no image in {path}")
             found += inside
@@ -45,24 +45,34 @@ def read_image(path: Path, *, size: int, channels: int) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
-                image = ImageOps.exif_transpose(_eight_bit(file))
+                image = _eight_bit(ImageOps.exif_transpose(file))
                 image = _flatten(image).convert("L" if channels == 1 else "RGB")
                 image = image.resize((size, size), Image.Resampling.BILINEAR)
     except UnidentifiedImageError:
         raise DataError("not an image that can be read") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as reason:
         raise DataError(f"too many pixels: {reason}") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as reason:
+    except Exception as reason:  # Pillow's readers raise many kinds on a broken file
         raise DataError(f"broken: {reason}") from None
     return np.asarray(image, np.uint8).reshape(size, size, channels)
 
 
+def _looks_like_image(file: Path) -> bool:
+    return file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit and 32-bit grey brought to 8 bits by value; Pillow's own conversion clips."""
+    """16-bit and 32-bit grey brought to 8 bits by value; Pillow's own conversion clips.
+
+    Only 16-bit modes say how far they reach; for the others the largest value tells.
+    """
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image, np.float64)
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    largest = values.max(initial=0.0)
+    top = 65535.0 if image.mode.startswith("I;16") or largest > 255 else 255.0
+    if image.mode == "F" and largest <= 1:
+        top = 1.0
     return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
 
 

@@ -47,7 +47,7 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
     scores = score(samples.given, np.argmax(logits, axis=-1), stored.classes)
-    names = stored.class_names if stored.facts else dataset.class_names
+    names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, name, names, scores)
 
 
@@ -90,18 +90,18 @@ def _in_model_order(
     samples: Samples, class_names: tuple[str, ...], stored: StoredClassifier
 ) -> Samples:
     """Labels as the classifier numbers its classes; names decide where both sides have them."""
-    if not stored.facts:
+    known = stored.named_classes
+    if known is None:
         if len(class_names) != stored.classes:
             raise DataError(
                 f"the classifier has {stored.classes} classes, the data {len(class_names)}"
             )
         return samples
-    missing = [name for name in class_names if name not in stored.class_names]
-    present = {class_names[label] for label in np.unique(samples.given)}
-    if present.intersection(missing):
+    order = [known.index(name) if name in known else -1 for name in class_names]
+    unknown = [class_names[label] for label in np.unique(samples.given) if order[label] < 0]
+    if unknown:
         raise DataError(
-            f"the classifier does not know the class {', '.join(missing)}",
-            hint=f"its classes: {', '.join(stored.class_names)}",
+            f"the classifier does not know the class {', '.join(unknown)}",
+            hint=f"its classes: {', '.join(known)}",
         )
-    order = [stored.class_names.index(n) if n not in missing else -1 for n in class_names]
     return replace(samples, given=np.asarray(order, np.int64)[samples.given])

@@ -11,7 +11,16 @@ __all__ = ["Scores", "confusion_matrix", "score"]
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """Counts `(classes, classes)` int64: rows are true classes, columns predicted ones."""
+    """Counts `(classes, classes)` int64: rows are true classes, columns predicted ones.
+
+    Raises `ValueError` for class indices outside 0..classes-1.
+    """
+    for indices in (labels, predictions):
+        if len(indices) and not 0 <= indices.min() <= indices.max() < classes:
+            raise ValueError(
+                f"class indices must be 0..{classes - 1}; received {indices.min()} to "
+                f"{indices.max()}"
+            )
     cells = labels.astype(np.int64) * classes + predictions.astype(np.int64)
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 

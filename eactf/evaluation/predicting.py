@@ -47,11 +47,5 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
             except DataError as reason:
                 bad[path] = reason.message
         if batch:
-            logits = stored.model.predict_on_batch(np.stack(batch))
-            files += zip(readable, _softmax(np.asarray(logits, np.float64)), strict=True)
+            files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
     return PredictedFiles(stored.class_names, files, bad)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))

@@ -2,14 +2,15 @@
 
 A `.keras` file is a zip archive of a JSON graph and HDF5 weights. Opening one rebuilds whatever
 classes the graph names, so the graph is read first and only known, harmless layers are let
-through; sizes are checked before anything is unpacked.
+through (`graphs`); sizes are checked before anything is unpacked or allocated.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import keras
 import numpy as np
 
 from eactf.errors import UnsafeFileError, UsageError
+from eactf.evaluation.graphs import forbidden, forget_training, variables_within
 from eactf.files import replace_atomically
 
 __all__ = ["StoredClassifier", "open_classifier_file", "save_classifier"]
@@ -29,24 +31,8 @@ _MEMBERS = {_GRAPH, _WEIGHTS, "metadata.json", _FACTS}
 
 _MAX_GRAPH_BYTES = 32 * 2**20
 _MAX_WEIGHT_BYTES = 4 * 2**30
-
-_MODELS = {"Functional", "Sequential", "Model"}
-_LAYERS = {
-    "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D",
-    "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "ELU", "Flatten", "GaussianNoise",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "InputLayer",
-    "LayerNormalization", "LeakyReLU", "MaxPooling2D", "Maximum", "Multiply", "Normalization",
-    "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
-    "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D",
-}  # fmt: skip
-_MODULES = ("keras", "keras.layers", "keras.models", "keras.src.models.functional", "builtins")
-_HARMLESS_MODULES = (
-    "keras.initializers",
-    "keras.regularizers",
-    "keras.constraints",
-    "keras.activations",
-)
-_HARMLESS_CLASSES = {"__tensor__", "__numpy__", "DTypePolicy", "slice"}
+_MAX_COMPRESSION = 20
+"""Keras stores members uncompressed, and trained weights compress little: more is a zip bomb."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +49,24 @@ class StoredClassifier:
         return int(self.model.output_shape[-1])
 
     @property
+    def named_classes(self) -> tuple[str, ...] | None:
+        """The class names that the file gives, as printable text; None where it gives none."""
+        names = self.facts.get("class_names")
+        if not isinstance(names, list) or len(names) != self.classes:
+            return None
+        texts = tuple(_printable(str(name)) for name in names)
+        return texts if len(set(texts)) == len(texts) else None
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Class names, or `class 0`, `class 1`, ... where the file has none."""
-        names = self.facts.get("class_names")
-        if isinstance(names, list) and len(names) == self.classes:
-            return tuple(str(name) for name in names)
-        return tuple(f"class {number}" for number in range(self.classes))
+        numbered = tuple(f"class {number}" for number in range(self.classes))
+        return self.named_classes or numbered
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities `(n, classes)` float64 of images `(n, size, size, channels)`."""
+        scores = np.asarray(self.model.predict_on_batch(images), np.float64)
+        return scores if _ends_in_softmax(self.model) else _softmax(scores)
 
 
 def save_classifier(path: Path, classifier: keras.Model, facts: Mapping[str, Any]) -> None:
@@ -95,75 +93,109 @@ def open_classifier_file(path: Path) -> StoredClassifier:
     """
     if not path.is_file():
         raise UsageError(f"there is no file {path}", hint="give a model.keras or a run's folder")
-    graph, facts = _read_members(path)
-    _check_graph(path, graph)
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as reason:  # Keras raises many kinds on a broken file
-        raise _refused(path, f"Keras cannot open it: {str(reason)[:300]}") from reason
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise _refused(path, "some of its weights are not finite numbers")
+    graph, facts, weight_bytes = _read_members(path)
+    forget_training(graph)
+    fault = forbidden(graph)
+    if fault is not None:
+        raise _refused(path, fault)
+    model = _build(path, graph, weight_bytes)
+    fault = _unfit(model)
+    if fault is not None:
+        raise _refused(path, fault)
     return StoredClassifier(model, path, facts)
 
 
-def _read_members(path: Path) -> tuple[Any, Mapping[str, Any]]:
+def _read_members(path: Path) -> tuple[Any, Mapping[str, Any], int]:
+    """The graph, the facts, and how many bytes of weights the archive holds."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            strange = [name for name in sizes if name not in _MEMBERS]
-            if strange or _GRAPH not in sizes or _WEIGHTS not in sizes:
-                raise _refused(path, f"it is no archive of one Keras model: {list(sizes)[:8]}")
-            small = [size for name, size in sizes.items() if name != _WEIGHTS]
-            if max(small) > _MAX_GRAPH_BYTES or sizes[_WEIGHTS] > _MAX_WEIGHT_BYTES:
-                raise _refused(path, "a member is larger than any classifier's")
+            members = archive.infolist()
+            fault = _archive_fault(members)
+            if fault is not None:
+                raise _refused(path, fault)
+            names = archive.namelist()
             graph = json.loads(archive.read(_GRAPH))
-            facts = json.loads(archive.read(_FACTS)) if _FACTS in sizes else {}
-    except (zipfile.BadZipFile, json.JSONDecodeError, UnicodeDecodeError) as reason:
+            facts = json.loads(archive.read(_FACTS)) if _FACTS in names else {}
+            weight_bytes = archive.getinfo(_WEIGHTS).file_size
+    except _BROKEN_ARCHIVE as reason:
         raise _refused(path, f"it is not a .keras file ({reason})") from reason
-    return graph, facts if isinstance(facts, dict) else {}
+    return graph, facts if isinstance(facts, dict) else {}, weight_bytes
 
 
-def _check_graph(path: Path, graph: Any) -> None:
-    if not isinstance(graph, dict) or graph.get("class_name") not in _MODELS:
-        name = graph.get("class_name") if isinstance(graph, dict) else type(graph).__name__
-        raise _refused(
-            path,
-            f"it holds a {name}, not a plain functional classifier; save the classifier that "
-            "the method trained (classifier.save), not the method",
-        )
-    for node in _nodes(graph):
-        module, name = node.get("module"), node.get("class_name")
-        known = name in _LAYERS | _MODELS and module in _MODULES
-        harmless = name in _HARMLESS_CLASSES or module in _HARMLESS_MODULES
-        if not (known or harmless):
-            raise _refused(path, f"it names {module}.{name}, which is not a known layer")
-        _check_size(path, node)
+_BROKEN_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    ValueError,  # text that is no JSON, or no UTF-8
+    RecursionError,  # JSON within JSON without end
+    RuntimeError,  # an encrypted member
+    NotImplementedError,  # an unknown compression
+)
 
 
-def _check_size(path: Path, node: Mapping[str, Any]) -> None:
-    config = node.get("config")
-    if not isinstance(config, dict):
-        return
-    for key in ("units", "filters"):
-        if isinstance(config.get(key), int) and config[key] > 10**6:
-            raise _refused(path, f"a layer asks for {config[key]:,} {key}")
+def _archive_fault(members: Sequence[zipfile.ZipInfo]) -> str | None:
+    sizes = {member.filename: member.file_size for member in members}
+    strange = sizes.keys() - _MEMBERS or len(sizes) != len(members)
+    if strange or _GRAPH not in sizes or _WEIGHTS not in sizes:
+        names = ", ".join(ascii(name[:40]) for name in list(sizes)[:8])
+        return f"it is no archive of one Keras model; it holds {names or 'nothing'}"
+    small = [size for name, size in sizes.items() if name != _WEIGHTS]
+    if max(small) > _MAX_GRAPH_BYTES or sizes[_WEIGHTS] > _MAX_WEIGHT_BYTES:
+        return "a member is larger than any classifier's"
+    packed = sum(member.compress_size for member in members)
+    if sizes[_WEIGHTS] > _MAX_COMPRESSION * packed:
+        return "its weights unpack to many times the size of the file"
+    return None
 
 
-def _nodes(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Every serialised object in a graph, however deep."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if "class_name" in item and item["class_name"] != "__keras_tensor__":
-                yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+def _build(path: Path, graph: Any, weight_bytes: int) -> keras.Model:
+    """The model of a graph that was let through. Built from what was checked, not read anew."""
+    if path.suffix != ".keras":
+        raise _refused(path, "its name does not end in .keras")
+    try:
+        # A small slack is for variables that are counters and seeds.
+        with variables_within(weight_bytes + 2**16):
+            model = keras.saving.deserialize_keras_object(graph, safe_mode=True)
+        model.load_weights(path)
+    except Exception as reason:  # Keras raises many kinds on a broken file
+        raise _refused(path, f"Keras cannot open it: {str(reason)[:300]}") from reason
+    return model
+
+
+def _unfit(model: keras.Model) -> str | None:
+    """Why a model that was opened is no classifier of images; None if it is one."""
+    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    sides = taken if isinstance(taken, tuple) and len(taken) == 4 else (0, 0, 0, 0)
+    if sides[1] != sides[2] or sides[3] not in (1, 3):
+        return f"it takes {taken}, not square images (n, size, size, 1 or 3)"
+    if not (isinstance(given, tuple) and len(given) == 2 and given[1]):
+        return f"it gives {given}, not one number a class (n, classes)"
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        return "some of its weights are not finite numbers"
+    return None
+
+
+def _ends_in_softmax(model: keras.Model) -> bool:
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        return _ends_in_softmax(last)
+    activation = getattr(last, "activation", None)
+    return isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _printable(text: str) -> str:
+    """Text from a file that a terminal may be shown."""
+    return "".join(char if char.isprintable() else "?" for char in text)[:80]
 
 
 def _refused(path: Path, reason: str) -> UnsafeFileError:
     return UnsafeFileError(
         f"{path} is refused: {reason}",
-        hint="open only classifiers saved as .keras, best by eactf; nothing of it was run",
+        hint="open only classifiers saved as .keras, best by eactf",
     )

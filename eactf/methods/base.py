@@ -36,6 +36,7 @@ from keras import ops
 
 from eactf import losses
 from eactf.nn.classifier import open_classifier
+from eactf.nn.normalization import weighing_rows
 
 __all__ = ["Batch", "Method"]
 
@@ -47,14 +48,16 @@ class Batch:
     """One replica's part of a batch.
 
     `images` is `(n, H, W, C)` float32, `labels` `(n,)` class indices or `(n, L)` soft labels,
-    `ids` `(n,)` int32 or None. `count` is n as the data set gave it, 0 for a replica that got
-    nothing (its single blank image is there only to keep the kernels running); `share` is
-    `count` over the global batch's count: the weight of this replica's mean in the global mean.
+    `ids` `(n,)` int32 or None. `first` is the place of its first sample in the global batch.
+    `count` is n as the data set gave it, 0 for a replica that got nothing (its single blank image
+    is there only to keep the kernels running); `share` is `count` over the global batch's count:
+    the weight of this replica's mean in the global mean.
     """
 
     images: Tensor
     labels: Tensor
     ids: Tensor | None
+    first: Tensor
     count: Tensor
     share: Tensor
 
@@ -132,6 +135,10 @@ class Method(keras.Model):
 
     def fit(self, *arguments: Any, callbacks: Any = None, **settings: Any) -> Any:
         """As `keras.Model.fit`; the method's clock runs with the callbacks."""
+        data = arguments[0] if arguments else settings.get("x")
+        if isinstance(data, tf.data.Dataset):
+            # Keras' own default is True, of which it then warns that it means nothing here.
+            settings.setdefault("shuffle", False)
         clock = _Clock()
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.callbacks.insert(0, clock)
@@ -162,7 +169,8 @@ class Method(keras.Model):
         padding = ops.shape(images)[0] - count
         labels = _pad_rows(labels, padding)
         ids = None if ids is None else _pad_rows(ops.cast(ids, "int32"), padding)
-        return Batch(ops.cast(images, "float32"), labels, ids, count, self._share(count))
+        first, share = self._place_in_batch(count)
+        return Batch(ops.cast(images, "float32"), labels, ids, first, count, share)
 
     def minimize(
         self,
@@ -180,7 +188,10 @@ class Method(keras.Model):
         """
         optimizer = self.optimizer if optimizer is None else optimizer
         variables = self.trainable_variables if variables is None else variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with (
+            tf.GradientTape(watch_accessed_variables=False) as tape,
+            weighing_rows(self._row_weight(share)),
+        ):
             tape.watch([variable.value for variable in variables])
             loss, outcome = objective()
             scaled = optimizer.scale_loss(loss * share)
@@ -250,6 +261,29 @@ class Method(keras.Model):
 
     # Inner workings.
 
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """The reported metrics over all replicas.
+
+        Where a step leaves a metric out, Keras falls back on the mean of the replicas' own
+        values, which is wrong as soon as one has more samples than another.
+        """
+        running = self.get_metrics_result()
+        return {name: running.get(name, value) for name, value in logs.items()}
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Build metrics and optimizer before the replicas run, from shapes alone.
+
+        Keras does so by averaging the replicas' parts of the first batch, which fails where they
+        differ in size, and takes soft labels for what the metrics will see; `report` gives them
+        class indices.
+        """
+        if self._distribute_strategy is None:
+            return
+        images = keras.KerasTensor((None, *self.classifier.input_shape[1:]))
+        labels = keras.KerasTensor((None,), "int32")
+        with self._distribute_strategy.scope():
+            self._symbolic_build(data_batch=(images, labels))
+
     def _start_epoch(self, epoch: int, steps: int | None) -> None:
         self.epoch.assign(epoch)
         self._epoch_start.assign(ops.cast(self.optimizer.iterations, "int32"))
@@ -266,7 +300,17 @@ class Method(keras.Model):
                 "a training data set must yield (image, label) or (image, label, id); received "
                 f"{len(data) if isinstance(data, (tuple, list)) else type(data).__name__}"
             )
-        return data[0], data[1], data[2] if len(data) == 3 else None
+        images, labels, *rest = data
+        if len(labels.shape) == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        ids = rest[0] if rest else None
+        if ids is not None and not keras.backend.is_int_dtype(ids.dtype):
+            # Keras puts sample_weight and class_weight in this place.
+            raise ValueError(
+                "the third column is the samples' ids, integers (sample and class weights are not "
+                f"taken); received {keras.backend.standardize_dtype(ids.dtype)}"
+            )
+        return images, labels, ids
 
     def _without_empty(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images with one blank row where a replica got none, and the count before that.
@@ -279,21 +323,25 @@ class Method(keras.Model):
             return images, count
         return _pad_rows(images, ops.cast(ops.equal(count, 0), "int32")), count
 
-    def _share(self, count: Tensor) -> Tensor:
-        local = ops.cast(count, "float32")
-        if self._replicas() == 1:
-            return ops.ones((), "float32")
-        total = tf.distribute.get_replica_context().all_reduce("sum", local)
-        return local / total
+    def _place_in_batch(self, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Where this replica's samples start in the global batch, and their share of it."""
+        replicas = self._replicas()
+        if replicas == 1:
+            return ops.zeros((), "int32"), ops.ones((), "float32")
+        context = tf.distribute.get_replica_context()
+        own = ops.one_hot(context.replica_id_in_sync_group, replicas, dtype="float32")
+        counts = context.all_reduce("sum", own * ops.cast(count, "float32"))
+        before = ops.sum(counts * ops.cast(ops.cumsum(own) == 0, "float32"))
+        return ops.cast(before, "int32"), ops.sum(counts * own) / ops.sum(counts)
+
+    def _row_weight(self, share: Tensor) -> Tensor | None:
+        """1 for rows that the batch statistics are to count, 0 for an empty replica's blank."""
+        return None if self._replicas() == 1 else ops.cast(share > 0, "float32")
 
     def _places(self, batch: Batch) -> Tensor:
-        """Keys for samples without ids: unlike over steps, replicas and places in the batch."""
-        replica = 0
-        if self._replicas() > 1:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        place = ops.arange(ops.shape(batch.images)[0], dtype="int32")
-        step = ops.cast(self.optimizer.iterations, "int32") * 65_536
-        return place + step + ops.cast(replica, "int32") * 8_192
+        """Keys for samples without ids: the step and the place in the global batch."""
+        place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
+        return place + ops.cast(self.optimizer.iterations, "int32") * 65_536
 
     def _replicas(self) -> int:
         return int(self.distribute_strategy.num_replicas_in_sync)

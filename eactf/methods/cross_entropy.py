@@ -11,7 +11,7 @@ from keras import ops
 from eactf import losses
 from eactf.methods.base import Method
 from eactf.nn.counter_random import uniform
-from eactf.nn.erasing import erase
+from eactf.nn.erasing import check_erasing, erase
 from eactf.nn.pixels import mean_pixel
 
 __all__ = ["CrossEntropy"]
@@ -45,6 +45,7 @@ class CrossEntropy(Method):
     ) -> None:
         if not 0.0 <= flip_probability <= 1.0:
             raise ValueError(f"flip_probability must be in [0, 1]; received {flip_probability!r}")
+        check_erasing(erase_probability, erase_area, erase_aspect)
         super().__init__(classifier, seed=seed, name=name)
         self.flip_probability = float(flip_probability)
         self.erase_probability = float(erase_probability)

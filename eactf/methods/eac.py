@@ -15,7 +15,7 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.base import Method
-from eactf.nn.erasing import erase
+from eactf.nn.erasing import check_erasing, erase
 from eactf.nn.pixels import mean_pixel
 
 __all__ = ["EAC"]
@@ -90,6 +90,7 @@ class EAC(Method):
                 "consistency_weight and consistency_ramp must be >= 0; received "
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
+        check_erasing(erase_probability, erase_area, erase_aspect)
         super().__init__(classifier, seed=seed, name=name)
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)

@@ -73,8 +73,11 @@ def _application(x: Tensor, name: str, dtype: Any) -> Tensor:
     if not inspect.isfunction(build):
         raise ValueError(f"keras.applications has no model {name!r}")
     with _policy(dtype):
-        shape = tuple(x.shape[1:])
-        return build(include_top=False, weights=None, input_shape=shape)(x)
+        settings: dict[str, Any] = {"input_shape": tuple(x.shape[1:])}
+        if "include_preprocessing" in inspect.signature(build).parameters:
+            # Some rescale 0..255 by themselves; the images are normalised already.
+            settings["include_preprocessing"] = False
+        return build(include_top=False, weights=None, **settings)(x)
 
 
 def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:
@@ -92,7 +95,8 @@ def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:
         )
     with _policy(dtype):
         model = build(input_shape=tuple(x.shape[1:]), include_rescaling=False, **settings)
-        return model(x)
+        # As a plain Keras graph: the file of the classifier must not name keras-cv's own class.
+        return keras.Model(model.inputs, model.outputs[0], name=model.name)(x)
 
 
 class _policy:  # noqa: N801 - reads as a statement

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from eactf.nn.backbones import backbone_features
 from eactf.nn.normalization import FusedBatchNormalization, can_fuse
+from eactf.nn.pointwise import SubsampledConvolution, can_subsample
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "OpenClassifier", "build_classifier", "open_classifier"]
 
@@ -62,7 +63,10 @@ def build_classifier(
         )
     inputs = keras.Input((image_size, image_size, channels), name="pixels")
     middle, spread = _normalisation(channels, mean, std)
-    x = layers.Normalization(mean=middle, variance=spread**2, name="normalization")(inputs)
+    # In float32 under any global policy: bfloat16 rounds pixels to whole grey levels.
+    x = layers.Normalization(
+        mean=middle, variance=spread**2, name="normalization", dtype="float32"
+    )(inputs)
     features = backbone_features(
         x, backbone, stem=stem, width=width, dtype=dtype, seed=seed, synchronized=synchronized
     )
@@ -119,7 +123,8 @@ def open_classifier(classifier: keras.Model, *, fused: bool = True) -> OpenClass
 
     `classifier` is any functional Keras model that ends in global average pooling and a dense
     layer without activation (a dropout may stand between them). With `fused`, batch normalisation
-    runs on the fused kernel where that computes the same; the variables stay the classifier's own.
+    runs on the fused kernel where that computes the same. Strided 1x1 convolutions run as
+    `nn.pointwise` says, whose reason is a crash. The variables stay the classifier's own.
 
     Raises `ValueError`, naming the layer, when the model is not functional or ends otherwise.
     """
@@ -132,6 +137,8 @@ def open_classifier(classifier: keras.Model, *, fused: bool = True) -> OpenClass
             seen["features"] = args[0]
         if fused and can_fuse(layer) and kwargs.get("mask") is None:
             return FusedBatchNormalization(layer)(*args, training=kwargs.get("training"))
+        if can_subsample(layer):
+            return SubsampledConvolution(layer)(*args)
         return layer(*args, **kwargs)
 
     twin = keras.models.clone_model(
@@ -146,6 +153,11 @@ def _dense_head(classifier: keras.Model) -> keras.layers.Dense:
         raise ValueError(
             "classifier must be a functional Keras model (keras.Model(inputs, outputs)); received "
             f"{type(classifier).__name__}. eactf.build_classifier makes one."
+        )
+    if len(classifier.inputs) != 1 or len(classifier.outputs) != 1:
+        raise ValueError(
+            "classifier must have one input (images) and one output (logits); received "
+            f"{len(classifier.inputs)} and {len(classifier.outputs)}"
         )
     head = classifier.outputs[0]._keras_history.operation
     if not isinstance(head, layers.Dense):
@@ -173,6 +185,12 @@ def _pooling_before(classifier: keras.Model, head: keras.layers.Layer) -> keras.
         )
         operation = node.input_tensors[0]._keras_history.operation
         if isinstance(operation, layers.GlobalAveragePooling2D):
+            if operation.data_format != "channels_last" or operation.keepdims:
+                raise ValueError(
+                    f"pooling '{operation.name}' must be channels last and without keepdims; "
+                    f"received data_format={operation.data_format!r}, "
+                    f"keepdims={operation.keepdims}"
+                )
             return operation
         if not isinstance(operation, layers.Dropout):
             raise ValueError(

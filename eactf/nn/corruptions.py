@@ -36,9 +36,10 @@ CORRUPTIONS: dict[str, dict[str, Any]] = {
 def corruption(names: Sequence[str], seed: int) -> Callable[[Tensor], Tensor] | None:
     """One callable that applies the named keras-cv layers in turn; None for no names.
 
-    Their draws come from keras-cv's stateful generators, seeded by `seed`: unlike erasing they
-    are not a function of the sample, and go on differently after a restart. Raises `ValueError`
-    for a name outside `CORRUPTIONS`, `ImportError` without keras-cv.
+    Images are `(n, H, W, C)` in 0..255; grey ones pass the layers as three equal channels, which
+    some need, and come back grey. The draws come from keras-cv's stateful generators, seeded by
+    `seed`: unlike erasing they are not a function of the sample, and go on differently after a
+    restart. Raises `ValueError` for a name outside `CORRUPTIONS`, `ImportError` without keras-cv.
     """
     if not names:
         return None
@@ -61,8 +62,15 @@ def corruption(names: Sequence[str], seed: int) -> Callable[[Tensor], Tensor] | 
     ]
 
     def corrupt(images: Tensor) -> Tensor:
+        shape = images.shape
+        grey = shape[-1] == 1
+        if grey:
+            images = ops.repeat(images, 3, axis=-1)
         for layer in chain:
             images = layer(images, training=True)
-        return ops.clip(images, 0.0, 255.0)
+        if grey:
+            images = ops.mean(ops.cast(images, "float32"), axis=-1, keepdims=True)
+        # The layers map over images and may lose the shape, which erasing needs.
+        return ops.reshape(ops.clip(images, 0.0, 255.0), (-1, *shape[1:]))
 
     return corrupt

@@ -11,7 +11,7 @@ from keras import ops
 
 from eactf.nn.counter_random import uniform
 
-__all__ = ["ATTEMPTS", "erase", "image_keys"]
+__all__ = ["ATTEMPTS", "check_erasing", "erase", "image_keys"]
 
 Tensor = Any
 
@@ -49,7 +49,7 @@ def erase(
     >>> float(erase(faces, seed=1, probability=0.0).numpy().min())
     1.0
     """
-    _check(probability, area, aspect)
+    check_erasing(probability, area, aspect)
     images = ops.convert_to_tensor(images)
     height, width = images.shape[1:3]
     draws = uniform(image_keys(images, seed), 3 + 2 * ATTEMPTS)
@@ -70,9 +70,11 @@ def image_keys(images: Tensor, seed: Any) -> Tensor:
     if isinstance(seed, int):
         seed = seed & 0x7FFFFFFF
     seed = ops.cast(seed, "int32")
-    if len(seed.shape) == 2:
-        return seed
     count = ops.shape(images)[0]
+    if len(seed.shape) == 2:
+        if isinstance(count, int) and seed.shape[0] not in (None, count):
+            raise ValueError(f"seed must hold one key row an image, {count}; has {seed.shape[0]}")
+        return seed
     index = ops.arange(count, dtype="int32")[:, None]
     shared = ops.reshape(seed, (1, -1))
     return ops.concatenate([ops.repeat(shared, count, axis=0), index], axis=1)
@@ -105,7 +107,10 @@ def _inside(draw: Tensor, block: Tensor, length: int) -> Tensor:
     return ops.logical_and(position >= start, position < start + block[:, None])
 
 
-def _check(probability: float, area: tuple[float, float], aspect: tuple[float, float]) -> None:
+def check_erasing(
+    probability: float, area: tuple[float, float], aspect: tuple[float, float]
+) -> None:
+    """Raise `ValueError` on erasing settings out of order or out of bounds."""
     if not 0.0 <= probability <= 1.0:
         raise ValueError(f"probability must be in [0, 1]; received {probability!r}")
     if not 0.0 <= area[0] <= area[1] <= 1.0:

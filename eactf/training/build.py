@@ -11,6 +11,7 @@ import numpy as np
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
 from eactf.data.records import Dataset, Samples
+from eactf.errors import UsageError
 from eactf.methods.base import Method
 from eactf.methods.cross_entropy import CrossEntropy
 from eactf.methods.eac import EAC
@@ -45,27 +46,39 @@ def build_model(
     dtype: str | None = None,
     synchronized: bool = False,
 ) -> keras.Model:
-    """The recipe's classifier; `statistics` are `pixel_statistics`, None for ImageNet's."""
+    """The recipe's classifier; `statistics` are `pixel_statistics`, None for ImageNet's.
+
+    Raises `UsageError` for a backbone that is unknown, not installed, or not for such images.
+    """
     mean, std = statistics if statistics is not None else (None, None)
-    return build_classifier(
-        recipe.model.backbone,
-        image_size=form.size,
-        channels=form.channels,
-        classes=classes,
-        stem=recipe.model.stem,
-        width=recipe.model.width,
-        mean=mean,
-        std=std,
-        dtype=dtype or recipe.train.precision,
-        seed=recipe.seed,
-        synchronized=synchronized,
-    )
+    try:
+        return build_classifier(
+            recipe.model.backbone,
+            image_size=form.size,
+            channels=form.channels,
+            classes=classes,
+            stem=recipe.model.stem,
+            width=recipe.model.width,
+            mean=mean,
+            std=std,
+            dtype=dtype or recipe.train.precision,
+            seed=recipe.seed,
+            synchronized=synchronized,
+        )
+    except (ImportError, ValueError) as reason:
+        raise UsageError(
+            f"model.backbone = {recipe.model.backbone} cannot be built for images of "
+            f"{form.size} px and {form.channels} channels: {reason}"
+        ) from reason
 
 
 def build_method(recipe: Recipe, classifier: keras.Model) -> Method:
-    """The recipe's method around a classifier."""
+    """The recipe's method around a classifier; `UsageError` for settings that do not work."""
     settings = recipe.method
-    return _BUILDERS[type(settings)](settings, classifier, recipe.seed)
+    try:
+        return _BUILDERS[type(settings)](settings, classifier, recipe.seed)
+    except (ImportError, ValueError) as reason:
+        raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

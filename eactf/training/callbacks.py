@@ -37,7 +37,8 @@ class StepGuard(keras.callbacks.Callback):
 
     Used as a context: within it the first interrupt lets the running step finish and raises
     `Interrupted` behind it; a second one takes effect at once. Raises `TrainingError` with epoch
-    and step, both counted from 1.
+    and step, both counted from 1. Validation is watched as well: the last step of an epoch may
+    have broken the weights, which its own loss does not show.
     """
 
     def __init__(self) -> None:
@@ -58,29 +59,35 @@ class StepGuard(keras.callbacks.Callback):
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        # Asked for while the epoch before was judged and saved.
+        self._stop_if_asked()
         self.epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = batch + 1
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} in epoch {self.epoch}, step {self.step}",
-                hint="lower optimizer.learning_rate, or train.precision=float32; the checkpoint "
-                "of the last whole epoch is kept",
-            )
+        self._check("loss", logs)
         self._stop_if_asked()
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._check("validation loss", logs)
         self._stop_if_asked()
+
+    def _check(self, what: str, logs: Mapping[str, Any] | None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the {what} is {loss} in epoch {self.epoch}, step {self.step}",
+                hint="lower optimizer.learning_rate, or set train.precision=float32; the "
+                "checkpoint of the last whole epoch, where there is one, is kept",
+            )
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked = True
         # A second signal acts as if we were not here.
-        signal.signal(number, self._before[number])
+        signal.signal(number, self._before[number] or signal.SIG_DFL)
 
     def _stop_if_asked(self) -> None:
         if self._asked:

@@ -47,26 +47,30 @@ class RunFolder:
     def create(cls, name: str, wanted: Path | None) -> RunFolder:
         """Make `wanted`, or `runs/NAME`, `runs/NAME-2`, ... when no folder is asked for.
 
-        Raises `UsageError` when `wanted` exists: a run's folder is never written over.
+        Raises `UsageError` when `wanted` exists (a run's folder is never written over) and where
+        no folder can be made.
         """
-        if wanted is not None:
-            try:
+        cls.refuse_existing(wanted)
+        try:
+            if wanted is not None:
                 wanted.mkdir(parents=True)
-            except FileExistsError:
-                raise UsageError(
-                    f"run folder {wanted} exists and is left as it is",
-                    hint="give another --run-dir, or none: a free name under runs/ is then chosen",
-                ) from None
-            return cls(wanted)
-        number = 1
-        while True:
-            path = Path("runs") / (name if number == 1 else f"{name}-{number}")
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                number += 1
-            else:
-                return cls(path)
+                return cls(wanted)
+            return cls(_new_folder(Path("runs"), name))
+        except OSError as fault:
+            reason = fault.strerror or str(fault)
+            raise UsageError(
+                f"the run folder {wanted or 'runs/' + name} cannot be made: {reason.lower()}",
+                hint="give a --run-dir in a folder that may be written to",
+            ) from fault
+
+    @staticmethod
+    def refuse_existing(wanted: Path | None) -> None:
+        """Raise `UsageError` when the folder asked for exists: known before any work is done."""
+        if wanted is not None and (wanted.exists() or wanted.is_symlink()):
+            raise UsageError(
+                f"run folder {wanted} exists and is left as it is",
+                hint="give another --run-dir, or none: a free name under runs/ is then chosen",
+            )
 
     def file(self, name: str) -> Path:
         """The path of a file in the folder; its parent folder is made."""
@@ -115,6 +119,19 @@ class RunFolder:
             if first:
                 writer.writeheader()
             writer.writerow(row)
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
 
 
 def _version(package: str) -> str | None:

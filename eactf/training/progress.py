@@ -14,15 +14,16 @@ from eactf import console
 
 __all__ = ["ProgressDisplay", "format_duration"]
 
-_LABELS = {
-    "loss": "loss",
-    "cross_entropy": "cross-entropy",
-    "consistency": "consistency",
-    "map_spread": "map spread",
-    "accuracy": "train",
-    "val_accuracy": "validation",
-    "val_macro_recall": "macro recall",
+_COLUMNS = {
+    "loss": ("loss", "{:.3f}"),
+    "cross_entropy": ("x-ent", "{:.3f}"),
+    "consistency": ("consist", "{:.3f}"),
+    "map_spread": ("spread", "{:.3f}"),
+    "accuracy": ("train", "{:.1%}"),
+    "val_accuracy": ("valid", "{:.1%}"),
+    "val_macro_recall": ("recall", "{:.1%}"),
 }
+"""Logged values as columns: heading and form. `recall` is the macro recall on validation."""
 
 
 class ProgressDisplay(keras.callbacks.Callback):
@@ -40,20 +41,20 @@ class ProgressDisplay(keras.callbacks.Callback):
         self._live: Live | None = None
         self._bar: Progress | None = None
         self._epoch_seconds = 0.0
+        self._headed = False
         self._begun = self._epoch_begun = time.perf_counter()
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._begun = time.perf_counter()
         if console.is_terminal():
             self._bar = Progress(
-                TextColumn("epoch {task.fields[epoch]}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.completed}/{task.total}"),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[epoch]}"),
+                BarColumn(bar_width=24),
+                TextColumn("step {task.completed}/{task.total}  {task.fields[text]}"),
                 console=console.out(),
             )
             self._task = self._bar.add_task(
-                "", total=self.params.get("steps"), epoch=f"1/{self.epochs}", text="starting"
+                "", total=self.params.get("steps"), epoch=self._place(1), text="starting"
             )
             self._live = Live(self._bar, console=self._bar.console, transient=True)
             self._live.start()
@@ -71,7 +72,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         self._epoch_begun = time.perf_counter()
         self._epoch = epoch
         if self._bar is not None:
-            self._bar.reset(self._task, epoch=f"{epoch + 1}/{self.epochs}", text="")
+            self._bar.reset(self._task, epoch=self._place(epoch + 1), text="")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._epoch_seconds = time.perf_counter() - self._epoch_begun
@@ -80,7 +81,8 @@ class ProgressDisplay(keras.callbacks.Callback):
         steps = self.params.get("steps") or 1
         rate = self.samples * (batch + 1) / steps / self._epoch_seconds
         left = (self.epochs - self._epoch - (batch + 1) / steps) * self.samples / rate
-        text = f"{_values(logs or {})}  {rate:.0f} images/s  {format_duration(left)} left"
+        loss = float((logs or {}).get("loss", 0.0))
+        text = f"loss {loss:.3f}  {rate:.0f} img/s  {format_duration(left)} left"
         self._bar.update(self._task, completed=batch + 1, text=text)
 
     def show_epoch(self, row: Mapping[str, Any]) -> None:
@@ -90,25 +92,25 @@ class ProgressDisplay(keras.callbacks.Callback):
         spent = time.perf_counter() - self._begun
         left = spent / max(done, 1) * (self.epochs - done)
         console.emit("epoch", **row, images_per_second=self.images_per_second, seconds_left=left)
-        width = len(str(self.epochs))
-        line = (
-            f"epoch {done:>{width}}/{self.epochs}  {_values(row)}  "
-            f"{self.images_per_second:.0f} images/s  {format_duration(left)} left"
-        )
+        values = {name: form for name, form in _COLUMNS.items() if name in row}
+        if not self._headed:
+            self._headed = True
+            heads = "".join(f"{head:>9}" for head, _ in values.values())
+            self._print(f"{'epoch':<{len(self._place(done))}}{heads}{'img/s':>8}  left")
+        cells = "".join(f"{form.format(float(row[name])):>9}" for name, (_, form) in values.items())
+        rate = f"{self.images_per_second:>8.0f}"
+        self._print(f"{self._place(done)}{cells}{rate}  {format_duration(left)}")
+
+    def _place(self, epoch: int) -> str:
+        """`epoch/epochs`, as wide as the widest and as the column's heading."""
+        width = max(len(str(self.epochs)), 2)
+        return f"{epoch:>{width}}/{self.epochs:<{width}}"
+
+    def _print(self, line: str) -> None:
         if self._live is not None:
             self._live.console.print(line, highlight=False)
         else:
             console.say(line)
-
-
-def _values(row: Mapping[str, Any]) -> str:
-    parts = []
-    for name, label in _LABELS.items():
-        if name in row:
-            value = float(row[name])
-            percent = name.endswith(("accuracy", "recall"))
-            parts.append(f"{label} {value:.1%}" if percent else f"{label} {value:.3f}")
-    return "  ".join(parts)
 
 
 def format_duration(seconds: float) -> str:

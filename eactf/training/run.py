@@ -24,6 +24,7 @@ from eactf.recipe import ResolvedRecipe
 from eactf.training.callbacks import Checkpoints, EpochLog, Schedule, StepGuard, has_collapsed
 from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
+from eactf.training.memory import refuse_if_too_large
 from eactf.training.progress import ProgressDisplay
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
@@ -47,12 +48,14 @@ def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[s
     `UsageError`, `DataError`, `TrainingError` (a loss that is not a number) or `Interrupted`;
     in the last two cases what was done is kept in the run's folder.
     """
+    RunFolder.refuse_existing(run_dir)
     data = prepare_data(resolved.recipe)
     session = open_session(resolved.recipe, data)
+    refuse_if_too_large(session)
     folder = RunFolder.create(resolved.name, run_dir)
-    _write_beginnings(folder, session, resolved, command)
-    announce(session, resolved, folder.path)
     try:
+        _write_beginnings(folder, session, resolved, command)
+        announce(session, resolved, folder.path)
         result = _fit_and_judge(session, folder)
     except BaseException as failure:
         _write_ending(folder, failure)

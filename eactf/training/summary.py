@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from eactf import console
 from eactf.data.noise import NoiseManifest
 from eactf.recipe import ResolvedRecipe
@@ -24,7 +26,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     map_height, map_width = session.method.map_size
     parameters = session.method.classifier.count_params()
     epochs = recipe.train.epochs
-    console.say(f"[bold]{resolved.name}[/bold]  {session.method.name}, {epochs} epochs")
+    console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs} epochs")
     if resolved.dropped:
         console.say(f"  left out   {', '.join(resolved.dropped)}: of no use to this method")
     console.say(f"  data       {data.dataset.source}", markup=False)

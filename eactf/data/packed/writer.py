@@ -16,6 +16,7 @@ import numpy as np
 from eactf.data.packed import layout
 from eactf.data.records import MAX_ID, SPLITS, Dataset, Samples
 from eactf.errors import DataError, UsageError
+from eactf.files import move_into_place, temporary_name
 
 __all__ = ["PackedWriter", "write_packed"]
 
@@ -78,7 +79,7 @@ class PackedWriter:
         self._check_declaration()
         _check_destination(self.path, overwrite)
         self._count = sum(counts.values())
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._temporary = temporary_name(self.path)
         self._file = self._guard(lambda: h5py.File(self._temporary, "w"))
         try:
             self._create(image_shape, has_clean, has_targets)
@@ -245,10 +246,8 @@ class PackedWriter:
         self._file.attrs["version"] = np.int64(layout.VERSION)
 
     def _publish(self) -> None:
-        _flush_to_disk(self._temporary)
         _check_destination(self.path, self._overwrite)
-        os.replace(self._temporary, self.path)
-        _flush_to_disk(self.path.parent)
+        move_into_place(self._temporary, self.path)
 
     def _guard(self, action: Callable[[], T]) -> T:
         try:
@@ -375,13 +374,3 @@ def _vote_dtype(splits: Sequence[Samples]) -> str:
 def _plain(value: object) -> object:
     """A NumPy scalar or array, or a path, as JSON knows it."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
-
-
-def _flush_to_disk(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

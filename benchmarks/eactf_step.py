@@ -1,0 +1,89 @@
+"""The steps of eactf, run by the very function that `fit` runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from workers import Case, Settings
+
+__all__ = ["Framework"]
+
+
+class Framework:
+    """`eactf.EAC` and `eactf.CrossEntropy` on ResNet-18 with the ImageNet stem."""
+
+    def __init__(self, settings: Settings) -> None:
+        from eactf.quiet import start_tensorflow
+
+        start_tensorflow()
+        self.settings = settings
+        self.parameters: set[int] = set()
+        self._steps = {case: self._prepare(case) for case in settings.cases}
+        self._product: Any = None
+
+    def step(self, case: Case) -> float:
+        return self._steps[case]()
+
+    def calibrate(self) -> float:
+        import tensorflow as tf
+
+        if self._product is None:
+            # An argument, not a constant: grappler folds products of constants.
+            self._operand = tf.random.stateless_uniform((2048, 2048), seed=(1, 1))
+            self._product = tf.function(lambda a: tf.reduce_sum(tf.matmul(a, a)))
+            self._product(self._operand).numpy()
+        start = time.perf_counter()
+        self._product(self._operand).numpy()
+        return 2 * 2048**3 / (time.perf_counter() - start) / 1e9
+
+    def describe(self) -> dict[str, Any]:
+        import keras
+        import tensorflow as tf
+
+        return {
+            "name": "eactf",
+            "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
+            "threads": self.settings.threads,
+            "parameters": sorted(self.parameters),
+        }
+
+    def _prepare(self, case: Case) -> Callable[[], float]:
+        import tensorflow as tf
+
+        import eactf
+
+        settings = self.settings
+        classifier = eactf.build_classifier(
+            "resnet18",
+            image_size=settings.size,
+            channels=settings.channels,
+            classes=settings.classes,
+            dtype="mixed_bfloat16" if case.precision == "bfloat16" else "float32",
+            seed=1,
+        )
+        self.parameters.add(sum(int(np.prod(v.shape)) for v in classifier.trainable_variables))
+        method = eactf.EAC if case.method == "eac" else eactf.CrossEntropy
+        model = method(classifier)
+        optimizer = eactf.optimizers.Adam(1e-4, coupled_weight_decay=1e-4)
+        model.compile(optimizer=optimizer, metrics=["accuracy"])
+        optimizer.build(model.trainable_variables)
+        model.make_train_function()
+        batches = iter(tf.data.Dataset.from_tensors(make_batch(settings)).repeat())
+
+        def step() -> float:
+            # The running mean of the loss; reading it waits for the step to be over.
+            return float(model.train_function(batches)["loss"])
+
+        return step
+
+
+def make_batch(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Random images `(n, size, size, channels)` in 0..255, labels and ids."""
+    random = np.random.default_rng(1)
+    shape = (settings.batch, settings.size, settings.size, settings.channels)
+    images = random.integers(0, 256, shape, "uint8").astype(settings.pixels)
+    labels = random.integers(0, settings.classes, settings.batch)
+    return images, labels, np.arange(settings.batch, dtype="int32")

@@ -1,0 +1,51 @@
+"""1x1 convolutions with a stride, as a subsampling and a convolution without one.
+
+The same numbers by another road, because the straight one is broken: on a CPU, TensorFlow 2.21's
+oneDNN kernel for the kernel gradient of a strided 1x1 convolution writes past its buffer for some
+batch sizes (7 images of 16x16x4 to 8 channels, stride 2, for one) and the process dies some steps
+later with a corrupted heap. Residual networks have such a convolution in every stage's shortcut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["SubsampledConvolution", "can_subsample"]
+
+
+def can_subsample(layer: keras.layers.Layer) -> bool:
+    """True for a plain, built 1x1 Keras Conv2D with a stride, channels last, ungrouped."""
+    return (
+        type(layer) is keras.layers.Conv2D
+        and layer.built
+        and tuple(layer.kernel_size) == (1, 1)
+        and max(layer.strides) > 1
+        and layer.groups == 1
+        and layer.data_format == "channels_last"
+    )
+
+
+class SubsampledConvolution(keras.layers.Layer):
+    """What `inner`, a strided 1x1 convolution, computes, sharing its variables.
+
+    Input `(N, H, W, C)`, output `(N, ceil(H / s), ceil(W / s), filters)`: a 1x1 kernel sees only
+    the positions 0, s, 2s, ... whatever the padding.
+    """
+
+    def __init__(self, inner: keras.layers.Conv2D) -> None:
+        super().__init__(name=f"{inner.name}_subsampled", dtype=inner.dtype_policy)
+        self.inner = inner
+
+    def call(self, inputs: Any) -> Any:
+        rows, columns = self.inner.strides
+        outputs = ops.conv(inputs[:, ::rows, ::columns, :], self.inner.kernel, padding="valid")
+        if self.inner.use_bias:
+            outputs = ops.add(outputs, self.inner.bias)
+        activation = self.inner.activation
+        return outputs if activation is None else activation(outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.inner.compute_output_shape(input_shape)

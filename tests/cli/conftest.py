@@ -1,0 +1,72 @@
+"""One small training run through the console script, shared by the tests of the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SMALL = (
+    "data.drawn.train=60",
+    "data.drawn.validation=21",
+    "data.drawn.test=30",
+    "data.drawn.size=32",
+    "data.drawn.difficulty=1",
+    "schedule.kind=exponential",
+    "schedule.gamma=0.5",
+    "model.width=4",
+    "train.epochs=2",
+    "train.batch_size=16",
+)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The `--set` arguments that make the quickstart recipe a matter of seconds."""
+    return [word for setting in SMALL for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="session")
+def eactf():
+    """Runs the installed console script in a process of its own."""
+    script = Path(sys.executable).with_name("eactf")
+    start = [str(script)] if script.is_file() else [sys.executable, "-m", "eactf"]
+
+    def run(*arguments, cwd):
+        return subprocess.run(
+            [*start, *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(eactf, small, tmp_path_factory):
+    """A finished run: (its process, its folder)."""
+    place = tmp_path_factory.mktemp("trained")
+    process = eactf("train", "--recipe", "quickstart", *small, cwd=place)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process, place / "runs" / "quickstart"
+
+
+@pytest.fixture
+def invoke():
+    """Runs the command line in this process."""
+    from click.testing import CliRunner
+
+    from eactf.cli import cli
+
+    def run(*arguments):
+        return CliRunner().invoke(cli, [str(word) for word in arguments])
+
+    return run

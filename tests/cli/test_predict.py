@@ -1,0 +1,110 @@
+"""`eactf predict`: files of every kind, folders, and files that are broken."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eactf.data.decode import read_image
+from eactf.data.faces import EXPRESSIONS, draw_faces
+from eactf.errors import DataError
+
+
+@pytest.fixture
+def face():
+    """One face `(32, 32)` uint8."""
+    return draw_faces(1, size=32, seed=3)[0][0, :, :, 0]
+
+
+def write_kinds(folder, face):
+    """The same face in every form that may come."""
+    grey = Image.fromarray(face)
+    grey.save(folder / "grey.png")
+    grey.convert("RGB").save(folder / "rgb.png")
+    Image.fromarray(face.astype(np.uint16) * 257).save(folder / "sixteen.png")
+    Image.merge("LA", (grey, Image.new("L", grey.size, 255))).save(folder / "alpha.png")
+    grey.save(folder / "palette.gif")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    grey.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.tif", exif=exif)
+
+
+def predictions(result):
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    return {event["file"]: event for event in events}
+
+
+def test_every_kind_of_image_of_one_face_gets_the_same_answer(invoke, trained, tmp_path, face):
+    write_kinds(tmp_path, face)
+    result = invoke("predict", trained[1], tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    events = predictions(result)
+    assert len(events) == 6
+    first = events[str(tmp_path / "grey.png")]["probabilities"]
+    assert sum(first.values()) == pytest.approx(1.0)
+    assert set(first) == set(EXPRESSIONS)
+    for event in events.values():
+        assert event["probabilities"] == pytest.approx(first, abs=1e-5), event["file"]
+        assert event["predicted"] == max(first, key=first.get)
+
+
+def test_a_broken_image_is_named_and_the_others_are_classified(invoke, trained, tmp_path, face):
+    folder = tmp_path / "faces" / "deeper"
+    folder.mkdir(parents=True)
+    Image.fromarray(face).save(folder / "good.png")
+    whole = (folder / "good.png").read_bytes()
+    (folder / "short.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.jpg").write_text("no image")
+    (folder / "notes.txt").write_text("left alone")
+    (folder / "folder.png").mkdir()
+    result = invoke("predict", trained[1] / "model.keras", tmp_path / "faces")
+    assert result.exit_code == 3
+    assert "good.png" in result.stdout
+    for name in ("short.png", "text.jpg"):
+        assert name in result.stderr
+        assert name not in result.stdout
+    assert "notes.txt" not in result.output
+    assert "2 of 3 files could not be read" in result.stderr
+
+
+def test_a_single_file_is_taken_and_the_likeliest_classes_are_shown(
+    invoke, trained, tmp_path, face
+):
+    Image.fromarray(face).save(tmp_path / "face.png")
+    result = invoke("predict", trained[1], tmp_path / "face.png", "--top", "3")
+    assert result.exit_code == 0
+    assert result.stdout.count("%") == 3
+
+
+@pytest.mark.parametrize("name", ["nothing.png", "empty"])
+def test_paths_without_images_are_usage_errors(invoke, trained, tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    result = invoke("predict", trained[1], tmp_path / name)
+    assert result.exit_code == 2
+    assert name in result.stderr
+
+
+def test_transparency_is_laid_on_black(tmp_path):
+    clear = Image.new("RGBA", (4, 4), (255, 255, 255, 0))
+    clear.save(tmp_path / "clear.png")
+    assert read_image(tmp_path / "clear.png", size=4, channels=3).max() == 0
+
+
+def test_sixteen_bits_keep_their_scale_however_dark_they_are(tmp_path):
+    Image.fromarray(np.full((4, 4), 200, np.uint16)).save(tmp_path / "dark.png")
+    assert read_image(tmp_path / "dark.png", size=4, channels=1).max() == 0
+
+
+def test_floats_from_nought_to_one_fill_the_range(tmp_path):
+    Image.fromarray(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)).save(tmp_path / "f.tif")
+    assert read_image(tmp_path / "f.tif", size=4, channels=1).max() == 255
+
+
+def test_an_image_of_absurd_size_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("L", (300, 300)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(DataError, match="too many pixels"):
+        read_image(tmp_path / "large.png", size=4, channels=1)

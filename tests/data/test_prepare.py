@@ -1,0 +1,130 @@
+"""From a recipe to the three splits: which labels are where."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from eactf.data.packed import write_packed
+from eactf.data.prepare import prepare_data
+from eactf.data.records import Dataset, Samples
+from eactf.errors import DataError, UsageError
+from eactf.recipe import load_recipe
+
+NAMES = ("neutral", "happiness", "surprise", "sadness")
+
+
+def samples(count, first=0, **more):
+    images = np.zeros((count, 8, 8, 1), np.uint8)
+    return Samples(
+        images=images,
+        ids=np.arange(first, first + count),
+        given=np.arange(count) % len(NAMES),
+        **more,
+    )
+
+
+@pytest.fixture
+def pack(tmp_path):
+    def write(**splits):
+        path = tmp_path / "faces.h5"
+        write_packed(path, Dataset(NAMES, splits, "made in a test"))
+        return path
+
+    return write
+
+
+def prepared(path, *settings):
+    file = path.with_name("recipe.yaml")
+    file.write_text("seed: 1\ndata:\n  source: packed\n")
+    extra = {"data.path": (str(path), "--data")}
+    return prepare_data(load_recipe(str(file), settings, extra).recipe)
+
+
+def test_noise_is_put_on_the_training_labels_only(pack):
+    path = pack(train=samples(40), validation=samples(12, 100), test=samples(12, 200))
+    data = prepared(path, "noise.kind=symmetric", "noise.rate=0.5", "noise.count=exact")
+    truth = np.arange(40) % 4
+    assert np.sum(data.train.given != truth) == 20
+    np.testing.assert_array_equal(data.train.clean, truth)
+    for split in (data.validation, data.test):
+        np.testing.assert_array_equal(split.given, np.arange(12) % 4)
+    assert data.validation_origin == "its own split"
+    assert data.manifest.realised == 0.5
+
+
+def test_validation_is_held_out_of_training_where_there_is_none(pack):
+    path = pack(train=samples(200))
+    data = prepared(path, "noise.kind=symmetric", "noise.rate=0.5")
+    held, kept = set(data.validation.ids.tolist()), set(data.train.ids.tolist())
+    assert held
+    assert not held & kept
+    assert held | kept == set(range(200))
+    np.testing.assert_array_equal(data.validation.given, data.validation.ids % 4)
+    assert "held out" in data.validation_origin
+    assert data.test is None
+
+
+def test_a_limit_keeps_so_many_training_samples_and_all_validation_ones(pack):
+    path = pack(train=samples(40), validation=samples(12, 100))
+    data = prepared(path, "data.train_limit=10")
+    assert len(data.train) == 10
+    assert len(data.validation) == 12
+    assert len(data.manifest.ids) == 10
+    smaller = prepared(path, "data.train_limit=5")
+    assert set(smaller.train.ids) < set(data.train.ids)
+
+
+def test_human_noise_takes_another_label_set_and_judges_by_the_consensus(pack):
+    other = np.where(np.arange(40) % 10 == 0, -1, (np.arange(40) + 1) % 4)
+    validation = samples(12, 100, labels={"fer2013": np.full(12, 3)})
+    path = pack(train=samples(40, labels={"fer2013": other}), validation=validation)
+    data = prepared(path, "noise.kind=human", "noise.labels=fer2013")
+    assert len(data.train) == 36  # four have no label of their own
+    np.testing.assert_array_equal(data.train.given, other[other >= 0])
+    np.testing.assert_array_equal(data.train.clean, data.train.ids % 4)
+    np.testing.assert_array_equal(data.validation.given, np.arange(12) % 4)
+    assert data.manifest.dropped == 4
+
+
+def test_clean_labels_are_what_validation_and_test_are_judged_by(pack):
+    wrong = np.full(12, 2)
+    path = pack(
+        train=samples(20),
+        validation=samples(12, 100, clean=wrong),
+        test=samples(12, 200, clean=np.where(np.arange(12) < 1, -1, 2)),
+    )
+    data = prepared(path)
+    np.testing.assert_array_equal(data.validation.given, wrong)
+    # Where one is unknown the given ones are all there is.
+    np.testing.assert_array_equal(data.test.given, np.arange(12) % 4)
+
+
+def test_a_noise_matrix_is_read_from_a_file(pack, tmp_path):
+    path = pack(train=samples(40), validation=samples(12, 100))
+    matrix = np.eye(4)[[1, 2, 3, 0]].tolist()
+    (tmp_path / "m.json").write_text(json.dumps({"matrix": matrix}))
+    data = prepared(path, "noise.kind=matrix", f"noise.path={tmp_path / 'm.json'}")
+    np.testing.assert_array_equal(data.train.given, (np.arange(40) + 1) % 4)
+
+
+@pytest.mark.parametrize("text", ["{", "[[1, 0], 3]", '{"rows": []}', '[["a"]]'])
+def test_a_noise_matrix_that_cannot_be_read_names_its_file(pack, tmp_path, text):
+    path = pack(train=samples(40), validation=samples(12, 100))
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(DataError, match=r"m\.json"):
+        prepared(path, "noise.kind=matrix", f"noise.path={tmp_path / 'm.json'}")
+
+
+def test_a_file_without_a_training_split_is_refused(pack):
+    with pytest.raises(DataError, match="no training split"):
+        prepared(pack(test=samples(12)))
+
+
+def test_no_file_at_all_is_a_usage_error(tmp_path):
+    (tmp_path / "r.yaml").write_text("data:\n  source: packed\n")
+    with pytest.raises(UsageError) as caught:
+        prepare_data(load_recipe(str(tmp_path / "r.yaml")).recipe)
+    assert "--data" in str(caught.value)

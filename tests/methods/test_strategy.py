@@ -1,0 +1,134 @@
+"""Two devices take the step of one on the same global batches, ragged and empty ones included."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import eactf
+from eactf.evaluation.macro_recall import MacroRecall
+
+BATCH = 16
+
+
+def batches(images, labels, ids=None):
+    """Batches of 16, 15 (two halves of 8 and 7) and 1 (a device that gets nothing)."""
+    columns = (images, labels) if ids is None else (images, labels, ids)
+    even = tf.data.Dataset.from_tensor_slices(tuple(column[:31] for column in columns))
+    single = tf.data.Dataset.from_tensor_slices(tuple(column[31:32] for column in columns))
+    return even.batch(BATCH).concatenate(single.batch(BATCH))
+
+
+def trained(strategy, build, data):
+    """Every variable before and after an epoch, its logs, and what evaluation then says."""
+    with strategy.scope():
+        model = build()
+        model.compile(
+            optimizer=eactf.optimizers.SGD(0.05, momentum=0.9, coupled_weight_decay=1e-3),
+            metrics=["accuracy", MacroRecall(classes=3)],
+        )
+    # Groups: what is trained, and the moving statistics.
+    groups = [model.classifier.trainable_variables, model.classifier.non_trainable_variables]
+    before = [[variable.numpy() for variable in group] for group in groups]
+    logs = model.fit(data, shuffle=False, verbose=0).history
+    after = [[variable.numpy() for variable in group] for group in groups]
+    moves = [
+        np.concatenate([(b - a).ravel() for b, a in zip(*pair, strict=True)] or [np.zeros(0)])
+        for pair in zip(after, before, strict=True)
+    ]
+    judged = model.evaluate(data, return_dict=True, verbose=0)
+    return moves, {name: value[0] for name, value in logs.items()}, judged, model
+
+
+def eac(make_classifier):
+    return eactf.EAC(make_classifier(), 2.0, pair="independent", consistency_ramp=1.0)
+
+
+def cross_entropy(make_classifier):
+    return eactf.CrossEntropy(make_classifier())
+
+
+@pytest.mark.parametrize(
+    "method, norm, ids",
+    [(eac, False, True), (eac, True, True), (cross_entropy, True, False)],
+    ids=["eac-without-norm", "eac-synchronised", "cross-entropy-synchronised-without-ids"],
+)
+def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices, method, norm, ids):
+    images, labels = faces(32)
+    data = batches(images, labels, np.arange(100, 132) if ids else None)
+
+    def build():
+        return method(lambda: tiny_classifier(norm=norm, synchronized=norm))
+
+    one = trained(tf.distribute.get_strategy(), build, data)
+    two = trained(two_devices, build, data)
+    assert two[3].distribute_strategy.num_replicas_in_sync == 2
+    for move, other in zip(one[0], two[0], strict=True):
+        assert np.linalg.norm(other - move) <= 1e-5 * np.linalg.norm(move)
+    assert np.linalg.norm(one[0][0]) > 0.01
+    for logs, others in zip(one[1:3], two[1:3], strict=True):
+        assert logs.keys() == others.keys()
+        for name, value in logs.items():
+            assert others[name] == pytest.approx(value, rel=1e-5, abs=1e-7), name
+    assert sorted(two[2]) == ["accuracy", "loss", "macro_recall"]
+    expected = one[3].predict(data, verbose=0)
+    assert expected.shape == (32, 3)
+    np.testing.assert_allclose(two[3].predict(data, verbose=0), expected, atol=1e-5)
+
+
+def test_a_residual_network_with_synchronised_norm_trains_alike_on_two_devices(two_devices, faces):
+    images, labels = faces(31, size=16)
+    data = tf.data.Dataset.from_tensor_slices((images, labels, np.arange(31))).batch(BATCH)
+
+    def build():
+        classifier = eactf.build_classifier(
+            "resnet10",
+            image_size=16,
+            channels=1,
+            classes=3,
+            width=4,
+            stem="small",
+            seed=3,
+            synchronized=True,
+        )
+        return eactf.EAC(classifier, 2.0)
+
+    one = trained(tf.distribute.get_strategy(), build, data)
+    two = trained(two_devices, build, data)
+    for move, other in zip(one[0], two[0], strict=True):
+        assert np.linalg.norm(other - move) <= 1e-5 * np.linalg.norm(move)
+
+
+def test_a_single_ragged_batch_of_soft_labels_is_enough(two_devices, tiny_classifier, faces):
+    images, _ = faces(3)
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((images, soft)).batch(4)
+    with two_devices.scope():
+        model = eactf.EAC(tiny_classifier(), erase_probability=0.0)
+        model.compile(optimizer=eactf.optimizers.SGD(0.0), metrics=["accuracy"])
+    logs = model.fit(data, shuffle=False, verbose=0).history
+    logits = model.predict(data, verbose=0)
+    assert logits.shape == (3, 3)
+    judged = model.evaluate(data, return_dict=True, verbose=0)
+    accuracy = (logits.argmax(axis=1) == soft.argmax(axis=1)).mean()
+    assert judged["accuracy"] == pytest.approx(accuracy)
+    assert 0.0 < logs["cross_entropy"][0] < 20.0
+
+
+def test_an_empty_device_leaves_ordinary_moving_statistics_alone(
+    two_devices, tiny_classifier, faces
+):
+    images, labels = faces(1)
+    with two_devices.scope():
+        model = eactf.CrossEntropy(tiny_classifier(), erase_probability=0.0, flip_probability=0.0)
+        model.compile(optimizer=keras.optimizers.SGD(0.0))
+    data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(2)
+    model.fit(data, shuffle=False, verbose=0)
+    outputs = model.classifier.layers[2](model.classifier.layers[1](images)).numpy()
+    moving = {v.name: v for v in model.classifier.non_trainable_variables}["moving_mean"]
+    first, second = (copy.numpy() for copy in two_devices.experimental_local_results(moving.value))
+    np.testing.assert_allclose(first, 0.1 * outputs.mean(axis=(0, 1, 2)), rtol=1e-4)
+    # The second device saw its blank image alone.
+    assert np.abs(second).max() == 0.0 or np.abs(second - first).max() == 0.0

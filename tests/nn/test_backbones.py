@@ -1,0 +1,82 @@
+"""Foreign backbones: built offline, opened, trained a step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import eactf
+
+
+def one_step(classifier, images, labels):
+    model = eactf.EAC(classifier)
+    model.compile(optimizer=eactf.optimizers.SGD(0.01))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    logs = model.train_step((images, labels))
+    assert np.isfinite(float(logs["loss"]))
+    moved = [
+        (variable.numpy() != value).any()
+        for variable, value in zip(model.trainable_variables, before, strict=True)
+    ]
+    assert np.mean(moved) > 0.9
+    return model
+
+
+def test_a_model_of_keras_applications_trains_a_step(faces):
+    # Seeded: with some initial weights this network blows rounding up to 1e-2.
+    keras.utils.set_random_seed(0)
+    classifier = eactf.build_classifier(
+        "keras_applications:MobileNetV2", image_size=32, channels=1, classes=3
+    )
+    model = one_step(classifier, *faces(2, size=32))
+    assert model.map_size == (1, 1)
+    images, _ = faces(2, size=32, seed=1)
+    np.testing.assert_allclose(model(images).numpy(), classifier(images).numpy(), atol=1e-4)
+
+
+def test_models_that_would_rescale_pixels_do_not_do_so_twice():
+    classifier = eactf.build_classifier(
+        "keras.applications:MobileNetV3Small", image_size=32, classes=3
+    )
+    kinds = [type(layer) for layer in classifier.layers[2]._flatten_layers()]
+    assert keras.layers.Rescaling not in kinds
+
+
+def test_a_residual_network_of_keras_cv_is_built_offline_and_trains_a_step(faces):
+    pytest.importorskip("keras_cv")
+    classifier = eactf.build_classifier(
+        "keras_cv:ResNet18", image_size=32, channels=1, classes=3, dtype="mixed_bfloat16"
+    )
+    assert keras.config.dtype_policy().name == "float32"
+    one_step(classifier, *faces(2, size=32))
+    parameters = sum(int(np.prod(v.shape)) for v in classifier.trainable_variables)
+    # The reference's, with one input channel, and a head of three classes.
+    assert parameters == 11_176_512 - 2 * 49 * 64 + 512 * 3 + 3
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("resnet19", "unknown backbone 'resnet19'; expected resnet10"),
+        ("keras_applications:", "unknown backbone"),
+        ("torch:resnet18", "unknown backbone"),
+        ("keras_applications:NoNet", "has no model 'NoNet'"),
+        ("keras_applications:resnet", "has no model 'resnet'"),
+    ],
+)
+def test_an_unknown_name_is_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        eactf.build_classifier(name, image_size=32, classes=3)
+
+
+def test_an_unknown_name_of_keras_cv_is_refused_with_those_that_are_known():
+    pytest.importorskip("keras_cv")
+    with pytest.raises(ValueError, match="no 'NoNet'; by short name: ResNet18"):
+        eactf.build_classifier("keras_cv:NoNet", image_size=32, classes=3)
+
+
+def test_without_keras_cv_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "keras_cv", None)
+    with pytest.raises(ImportError, match=r"pip install 'eactf\[keras-cv\]'"):
+        eactf.build_classifier("keras_cv:ResNet18", image_size=32, classes=3)

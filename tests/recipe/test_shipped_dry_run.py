@@ -1,0 +1,81 @@
+"""Every shipped recipe, as shipped but for its batch: real data, real steps, nothing written."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from eactf.cli import cli
+from eactf.data.packed import write_packed
+from eactf.data.records import Dataset, Samples
+from eactf.recipe import list_recipes
+
+NAMES = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
+RECIPES = [name for name, _ in list_recipes()]
+
+
+def samples(count, first):
+    drawn = np.random.default_rng(first)
+    labels = np.arange(count) % len(NAMES)
+    return Samples(
+        images=drawn.integers(0, 256, (count, 48, 48, 1), dtype=np.uint8),
+        ids=np.arange(first, first + count),
+        given=labels,
+        labels={"fer2013": (labels + (np.arange(count) % 3 == 0)) % len(NAMES)},
+    )
+
+
+@pytest.fixture(scope="module")
+def ferplus(tmp_path_factory):
+    """A stand-in for the packed FERPlus file: its form, not its faces."""
+    path = tmp_path_factory.mktemp("packed") / "ferplus.h5"
+    splits = {"train": samples(24, 0), "validation": samples(8, 100), "test": samples(8, 200)}
+    write_packed(path, Dataset(NAMES, splits, "a stand-in for FERPlus"))
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_recipe_dry_runs_and_writes_nothing(name, ferplus, tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    data = [] if name == "quickstart" else ["--data", str(ferplus)]
+    command = ["train", "--recipe", name, *data, "--set", "train.batch_size=2", "--dry-run"]
+    result = CliRunner().invoke(cli, [*command, "--json"])
+    keras.backend.clear_session()
+    assert result.exit_code == 0, result.output
+    events = {event["event"]: event for event in map(json.loads, result.stdout.splitlines())}
+    told = events["dry_run"]
+    assert told["recipe"] == name
+    assert told["parameters"] > 10_000
+    assert told["memory_bytes"] > 0
+    assert told["estimated_seconds"] > told["train_step_seconds"] > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_tells_people_what_a_run_costs(ferplus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = [
+        "data.drawn.train=20",
+        "data.drawn.validation=4",
+        "data.drawn.test=4",
+        "model.width=4",
+        "train.batch_size=2",
+    ]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    result = CliRunner().invoke(cli, ["train", "--recipe", "quickstart", *sets, "--dry-run"])
+    assert result.exit_code == 0, result.output
+    for word in ("parameters", "memory", "a step", "the run", "nothing was written"):
+        assert word in result.output

@@ -1,0 +1,157 @@
+"""The parts of a training run, each by itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+
+import pytest
+
+from eactf.errors import Interrupted, TrainingError, UsageError
+from eactf.files import replace_atomically, write_text
+from eactf.training.folder import RunFolder
+
+
+def test_the_exponential_schedule_multiplies_by_gamma_each_epoch(recipe):
+    from eactf.training.schedule import learning_rate
+
+    made = recipe("schedule.kind=exponential", "schedule.gamma=0.9", "optimizer.learning_rate=0.1")
+    rates = [learning_rate(made.recipe, epoch) for epoch in range(3)]
+    assert rates == pytest.approx([0.1, 0.09, 0.081])
+
+
+def test_the_cosine_schedule_falls_from_the_rate_to_nought(recipe):
+    from eactf.training.schedule import learning_rate
+
+    made = recipe("schedule.kind=cosine", "train.epochs=4", "optimizer.learning_rate=0.1").recipe
+    expected = [0.05 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(5)]
+    assert [learning_rate(made, epoch) for epoch in range(5)] == pytest.approx(expected)
+    assert learning_rate(made, 4) == pytest.approx(0.0)
+
+
+def test_the_constant_schedule_stays(recipe):
+    from eactf.training.schedule import learning_rate
+
+    made = recipe("schedule.kind=constant", "optimizer.learning_rate=0.1").recipe
+    assert {learning_rate(made, epoch) for epoch in range(9)} == {0.1}
+
+
+def test_run_folders_take_the_next_free_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [RunFolder.create("mine", None).path.name for _ in range(3)]
+    assert names == ["mine", "mine-2", "mine-3"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "dangling link"])
+def test_what_exists_is_never_taken_for_a_run_folder(tmp_path, kind):
+    path = tmp_path / "run"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "file":
+        path.write_text("mine")
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="exists"):
+        RunFolder.create("name", path)
+    assert kind != "file" or path.read_text() == "mine"
+
+
+def test_epochs_are_appended_to_both_logs(tmp_path):
+    folder = RunFolder.create("x", tmp_path / "run")
+    folder.add_epoch({"epoch": 1, "loss": 0.5})
+    folder.add_epoch({"epoch": 2, "loss": 0.25})
+    assert (folder.path / "history.csv").read_text().splitlines() == [
+        "epoch,loss",
+        "1,0.5",
+        "2,0.25",
+    ]
+    lines = (folder.path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[1]) == {"epoch": 2, "loss": 0.25}
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "last.weights.h5"
+    path.write_text("old")
+
+    def fail(target):
+        assert target.suffixes == [".weights", ".h5"]
+        target.write_text("half")
+        raise RuntimeError("disk")
+
+    with pytest.raises(RuntimeError, match="disk"):
+        replace_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["last.weights.h5"]
+
+
+def test_a_written_text_replaces_the_old_one(tmp_path):
+    path = tmp_path / "status.json"
+    for text in ("one\n", "zwei ä\n"):
+        write_text(path, text)
+        assert path.read_bytes() == text.encode()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "spreads", "collapsed"),
+    [
+        ([0.2, 0.2, 0.2, 0.2], [1.0, 0.01, 0.01, 0.01], True),
+        ([0.2, 0.6, 0.6, 0.6], [1.0, 0.01, 0.01, 0.01], False),  # it learns all the same
+        ([0.2, 0.2, 0.2, 0.2], [1.0, 0.5, 0.5, 0.5], False),  # the maps are not flat
+        ([0.2, 0.2, 0.2, 0.2], [1.0, 0.01, 0.01, 0.2], False),  # they recover
+        ([0.2, 0.2], [1.0, 0.01], False),  # too early to tell
+        ([], [], False),  # a method without maps
+    ],
+)
+def test_a_collapse_is_flat_maps_and_no_more_than_the_largest_class(accuracies, spreads, collapsed):
+    from eactf.training.callbacks import has_collapsed
+
+    assert has_collapsed(accuracies, spreads, largest_share=0.2) is collapsed
+
+
+def guard():
+    from eactf.training.callbacks import StepGuard
+
+    return StepGuard()
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_and_names_epoch_and_step(loss):
+    watch = guard()
+    watch.on_epoch_begin(2)
+    watch.on_train_batch_end(0, {"loss": 1.0})
+    with pytest.raises(TrainingError, match="epoch 3, step 8") as caught:
+        watch.on_train_batch_end(7, {"loss": loss})
+    assert caught.value.exit_code == 4
+
+
+def test_weights_broken_by_the_last_step_show_in_validation():
+    watch = guard()
+    watch.on_epoch_begin(0)
+    watch.on_train_batch_end(4, {"loss": 1.0})
+    with pytest.raises(TrainingError, match="validation loss is nan in epoch 1, step 5"):
+        watch.on_test_batch_end(0, {"loss": math.nan})
+
+
+def test_the_first_interrupt_waits_for_the_step_and_a_second_one_does_not():
+    watch = guard()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="epoch 1, after step 3") as caught, watch:
+        watch.on_epoch_begin(0)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        watch.on_train_batch_end(2, {"loss": 1.0})
+    assert caught.value.exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_between_two_epochs_ends_the_run_before_the_next():
+    watch = guard()
+    with watch:
+        watch.on_epoch_begin(0)
+        watch.on_train_batch_end(4, {"loss": 1.0})
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted, match="epoch 1, after step 5"):
+            watch.on_epoch_begin(1)
