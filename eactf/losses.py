@@ -50,7 +50,10 @@ def class_activation_maps(features: Tensor, kernel: Tensor) -> Tensor:
     nothing of size N x L x C x H x W is made. Gradients reach both arguments: pass
     `ops.stop_gradient(kernel)` for EAC.
     """
-    return ops.matmul(features, kernel)
+    # Two axes only: TensorFlow 2.21's oneDNN product of four-axis arrays corrupts memory where
+    # one of the axes is 1.
+    rows = ops.matmul(ops.reshape(features, (-1, kernel.shape[0])), kernel)
+    return ops.reshape(rows, (*ops.shape(features)[:-1], kernel.shape[1]))
 
 
 def flip_consistency(cam: Tensor, mirrored_cam: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from eactf.nn.backbones import backbone_features
 from eactf.nn.normalization import FusedBatchNormalization, can_fuse
 from eactf.nn.pointwise import SubsampledConvolution, can_subsample
+from eactf.nn.small_maps import SmallMapConvolution, profits
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "OpenClassifier", "build_classifier", "open_classifier"]
 
@@ -139,6 +140,8 @@ def open_classifier(classifier: keras.Model, *, fused: bool = True) -> OpenClass
             return FusedBatchNormalization(layer)(*args, training=kwargs.get("training"))
         if can_subsample(layer):
             return SubsampledConvolution(layer)(*args)
+        if fused and profits(layer):
+            return SmallMapConvolution(layer)(*args)
         return layer(*args, **kwargs)
 
     twin = keras.models.clone_model(
