@@ -39,7 +39,7 @@ def train(
 
     extra: dict[str, tuple[object, str]] = {}
     if data is not None:
-        extra = {"data.path": (str(data), "--data")}
+        extra = {"data.path": (str(data.absolute()), "--data")}
     resolved = load_recipe(recipe, overrides, extra)
 
     from eactf.quiet import start_tensorflow

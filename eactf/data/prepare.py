@@ -110,6 +110,7 @@ def _add_noise(
         labels_name=noise.labels,
         path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
         matrix=None if matrix is None else np.asarray(matrix),
+        base=noise.base,
         seed=recipe.noise_seed,
     )
 

@@ -14,7 +14,8 @@ __all__ = ["MacroRecall"]
 class MacroRecall(keras.metrics.Metric):
     """Mean over classes of the share of a class's samples that are predicted as that class.
 
-    Takes class indices `(n,)` and scores `(n, classes)`. Classes without samples are left out.
+    Takes class indices `(n,)`, or soft labels `(n, classes)` whose largest share counts, and scores
+    `(n, classes)`. Classes without samples are left out.
     """
 
     def __init__(self, classes: int, name: str = "macro_recall", **kwargs: Any) -> None:
@@ -24,6 +25,8 @@ class MacroRecall(keras.metrics.Metric):
         self.total = self.add_weight(shape=(classes,), initializer="zeros", name="total")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if len(y_true.shape) == 2 and y_true.shape[-1] == self.classes:
+            y_true = ops.argmax(y_true, axis=-1)
         truth = ops.one_hot(ops.reshape(y_true, (-1,)), self.classes, dtype="float32")
         if sample_weight is not None:
             truth = truth * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))

@@ -12,9 +12,10 @@ here once:
 
 How the methods to come sit on it, sketched before it was settled:
 
-- SCN adds a weight head to the network, a table of labels addressed by `batch.ids` (a
-  non-trainable variable, so it is saved with the method) and writes relabels into it after
-  `minimize`.
+- SCN adds a weight head to the network and a table of labels (a non-trainable variable, so it is
+  saved with the method), and writes relabels into it after `minimize`. Ids are sparse, up to
+  2^31 - 1: the table's rows go by the sorted ids of the training split, `batch.ids` find theirs by
+  binary search.
 - DivideMix and Co-teaching hold two classifiers, open both in `__init__` and call `minimize`
   twice with each network's variables and optimizer; the mixture fit between epochs is a callback
   that reads losses by id and assigns a posterior table.
@@ -41,6 +42,8 @@ from eactf.nn.normalization import weighing_rows
 __all__ = ["Batch", "Method"]
 
 Tensor = Any
+
+_NO_CLOCK = -1
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Method(keras.Model):
 
     loss_parts: ClassVar[tuple[str, ...]] = ()
 
+    views: ClassVar[int] = 1
+    """How many images a sample becomes in a step."""
+
     def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:
         super().__init__(name=name)
         opened = open_classifier(classifier)
@@ -103,7 +109,7 @@ class Method(keras.Model):
         self.seed = int(seed)
         self.epoch = self._counter("epoch")
         self._epoch_start = self._counter("epoch_start")
-        self._steps_per_epoch = self._counter("steps_per_epoch")
+        self._steps_per_epoch = self._counter("steps_per_epoch", _NO_CLOCK)
         self._views = _Views()
         self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
         self.build((None, *classifier.input_shape[1:]))
@@ -121,8 +127,10 @@ class Method(keras.Model):
 
         XLA is off unless asked for (it is slower on a CPU and not used under a strategy). Where
         the classifier computes in float16 the optimizer is wrapped for loss scaling; Keras itself
-        looks only at the outer model's policy.
+        looks only at the outer model's policy. Raises `ValueError` for a loss.
         """
+        if settings.get("loss") is not None:
+            raise ValueError(f"{type(self).__name__} is its own loss: compile it without loss=")
         optimizer = keras.optimizers.get(optimizer)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if self._computes_in_float16() and not scaled:
@@ -134,7 +142,13 @@ class Method(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, *arguments: Any, callbacks: Any = None, **settings: Any) -> Any:
-        """As `keras.Model.fit`; the method's clock runs with the callbacks."""
+        """As `keras.Model.fit`; the method's clock runs with the callbacks.
+
+        Raises `ValueError` for sample or class weights: a third column means ids here.
+        """
+        for name in ("sample_weight", "class_weight"):
+            if settings.get(name) is not None:
+                raise ValueError(f"{type(self).__name__} takes no {name}")
         data = arguments[0] if arguments else settings.get("x")
         if isinstance(data, tf.data.Dataset):
             # Keras' own default is True, of which it then warns that it means nothing here.
@@ -212,10 +226,7 @@ class Method(keras.Model):
             # A replica without samples has a value all the same; nought times it must be nought.
             value = ops.where(batch.count > 0, value, 0.0)
             tracker.update_state(value, sample_weight=batch.count)
-        labels = batch.real(batch.labels)
-        if len(labels.shape) == 2:
-            labels = ops.argmax(labels, axis=-1)
-        logs = self.compute_metrics(None, labels, batch.real(logits))
+        logs = self.compute_metrics(None, batch.real(batch.labels), batch.real(logits))
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
 
     @property
@@ -227,11 +238,17 @@ class Method(keras.Model):
 
     @property
     def progress(self) -> Tensor:
-        """Epochs done, with the fraction of the running one, as a float32 scalar."""
-        steps = ops.cast(self.optimizer.iterations, "int32") - self._epoch_start.value
-        fraction = ops.cast(steps, "float32") / ops.cast(self._steps_per_epoch.value, "float32")
-        fraction = ops.where(self._steps_per_epoch.value > 0, ops.minimum(fraction, 1.0), 0.0)
-        return ops.cast(self.epoch.value, "float32") + fraction
+        """Epochs done, with the fraction of the running one, as a float32 scalar.
+
+        An epoch whose number of steps is not known counts as half done throughout. Infinity
+        before any `fit`, whose clock this is: in a loop of one's own a ramp is over.
+        """
+        done = ops.cast(self.optimizer.iterations, "int32") - self._epoch_start.value
+        steps = ops.cast(self._steps_per_epoch.value, "float32")
+        fraction = ops.cast(done, "float32") / ops.maximum(steps, 1.0)
+        fraction = ops.where(steps > 0, ops.minimum(fraction, 1.0), 0.5)
+        epochs = ops.cast(self.epoch.value, "float32") + fraction
+        return ops.where(steps < 0, float("inf"), epochs)
 
     def sample_keys(self, images: Tensor, stream: int) -> Tensor:
         """Integer keys `(n, 4)` for random draws: (seed, stream, epoch, id), a row a sample.
@@ -274,24 +291,33 @@ class Method(keras.Model):
         """Build metrics and optimizer before the replicas run, from shapes alone.
 
         Keras does so by averaging the replicas' parts of the first batch, which fails where they
-        differ in size, and takes soft labels for what the metrics will see; `report` gives them
-        class indices.
+        differ in size.
         """
         if self._distribute_strategy is None:
             return
         images = keras.KerasTensor((None, *self.classifier.input_shape[1:]))
-        labels = keras.KerasTensor((None,), "int32")
+        labels = self._label_form(iterator)
         with self._distribute_strategy.scope():
             self._symbolic_build(data_batch=(images, labels))
+
+    def _label_form(self, iterator: Any) -> Any:
+        """Shape and dtype of the labels, from one replica's part of the first batch."""
+        for _, _, batches in iterator:
+            parts = self._distribute_strategy.experimental_local_results(next(batches)[1])
+            shape = (None, *parts[0].shape[1:])
+            shape = (None,) if shape == (None, 1) else shape
+            return keras.KerasTensor(shape, keras.backend.standardize_dtype(parts[0].dtype))
+        return keras.KerasTensor((None,), "int32")
 
     def _start_epoch(self, epoch: int, steps: int | None) -> None:
         self.epoch.assign(epoch)
         self._epoch_start.assign(ops.cast(self.optimizer.iterations, "int32"))
         self._steps_per_epoch.assign(steps or 0)
 
-    def _counter(self, name: str) -> Any:
+    def _counter(self, name: str, start: int = 0) -> Any:
+        initial = keras.initializers.Constant(start)
         return self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name=name
+            shape=(), dtype="int32", initializer=initial, trainable=False, name=name
         )
 
     def _columns(self, data: Any) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -2,7 +2,8 @@
 
 Two views, two maps, one loss: the original view alone is classified, and the class activation
 maps of both views must agree once the mirrored one is flipped back. Blocks erased at random keep
-the maps from being learnt by heart, so a wrong label cannot be memorised from a part of the face.
+the maps from being learnt by heart, which makes it hard to memorise a wrong label from a part of
+the face.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class EAC(Method):
     """
 
     loss_parts = ("cross_entropy", "consistency", "map_spread")
+    views = 2
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import keras
+from keras import layers
 
 from eactf.nn.resnet import RESNETS, resnet
 
@@ -77,7 +78,13 @@ def _application(x: Tensor, name: str, dtype: Any) -> Tensor:
         if "include_preprocessing" in inspect.signature(build).parameters:
             # Some rescale 0..255 by themselves; the images are normalised already.
             settings["include_preprocessing"] = False
-        return build(include_top=False, weights=None, **settings)(x)
+        model = build(include_top=False, weights=None, **settings)
+    if any(isinstance(layer, (layers.Rescaling, layers.Normalization)) for layer in model.layers):
+        raise ValueError(
+            f"keras.applications.{name} normalises images by itself, which cannot be switched off; "
+            "ours are normalised already. Build the classifier in Keras and give it to the method."
+        )
+    return model(x)
 
 
 def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:
@@ -89,12 +96,19 @@ def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:
         ) from missing
     settings = dict(_KERAS_CV_RESNETS.get(name, {"backbone": name}))
     build = getattr(keras_cv.models, settings.pop("backbone"), None)
-    if build is None:
+    # A class that makes another one is a preset's name: keras-cv would fetch it.
+    if build is None or "__new__" in vars(build):
         raise ValueError(
-            f"keras_cv.models has no {name!r}; by short name: {', '.join(_KERAS_CV_RESNETS)}"
+            f"keras_cv.models has no {name!r} that can be built without fetching; by short name: "
+            f"{', '.join(_KERAS_CV_RESNETS)}"
         )
     with _policy(dtype):
-        model = build(input_shape=tuple(x.shape[1:]), include_rescaling=False, **settings)
+        try:
+            model = build(input_shape=tuple(x.shape[1:]), include_rescaling=False, **settings)
+        except TypeError as reason:
+            raise ValueError(
+                f"keras_cv.models.{name} needs settings of its own: {reason}"
+            ) from None
         # As a plain Keras graph: the file of the classifier must not name keras-cv's own class.
         return keras.Model(model.inputs, model.outputs[0], name=model.name)(x)
 

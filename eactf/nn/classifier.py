@@ -155,7 +155,8 @@ def _dense_head(classifier: keras.Model) -> keras.layers.Dense:
     if not isinstance(classifier, keras.Model) or not hasattr(classifier, "operations"):
         raise ValueError(
             "classifier must be a functional Keras model (keras.Model(inputs, outputs)); received "
-            f"{type(classifier).__name__}. eactf.build_classifier makes one."
+            f"{type(classifier).__name__}. eactf.build_classifier makes one; of a Sequential, "
+            "keras.Model(model.inputs, model.outputs) does."
         )
     if len(classifier.inputs) != 1 or len(classifier.outputs) != 1:
         raise ValueError(

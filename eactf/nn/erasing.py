@@ -35,8 +35,8 @@ def erase(
     normalised images is the mean colour.
 
     `seed` decides the draw and nothing else does: an integer, a pair of integers or a
-    `keras.random.SeedGenerator` (the image's place in the batch is then mixed in), or an integer
-    array `(N, k)` with a key for each image.
+    `keras.random.SeedGenerator` (the image's place in the batch is then mixed in), or a key for
+    each image, an integer array `(N,)` or `(N, k)` (two numbers in a row are always a pair).
 
     Rule: up to ten attempts, each with area A uniform and log aspect log r uniform, height
     round(sqrt(A H W r)), width round(sqrt(A H W / r)), accepted if both are smaller than the
@@ -51,7 +51,7 @@ def erase(
     """
     check_erasing(probability, area, aspect)
     images = ops.convert_to_tensor(images)
-    height, width = images.shape[1:3]
+    height, width = (ops.cast(side, "float32") for side in ops.shape(images)[1:3])
     draws = uniform(image_keys(images, seed), 3 + 2 * ATTEMPTS)
     block_height, block_width, fits = _block_sizes(draws[:, 3:], height, width, area, aspect)
     erased = ops.logical_and(draws[:, 0] < probability, fits)
@@ -69,7 +69,11 @@ def image_keys(images: Tensor, seed: Any) -> Tensor:
         seed = seed.next()
     if isinstance(seed, int):
         seed = seed & 0x7FFFFFFF
+    if seed is None:
+        raise ValueError("seed must be given: an integer, a pair, or a key an image; received None")
     seed = ops.cast(seed, "int32")
+    if len(seed.shape) == 1 and seed.shape[0] != 2:
+        seed = seed[:, None]
     count = ops.shape(images)[0]
     if len(seed.shape) == 2:
         if isinstance(count, int) and seed.shape[0] not in (None, count):
@@ -81,7 +85,11 @@ def image_keys(images: Tensor, seed: Any) -> Tensor:
 
 
 def _block_sizes(
-    draws: Tensor, height: int, width: int, area: tuple[float, float], aspect: tuple[float, float]
+    draws: Tensor,
+    height: Tensor,
+    width: Tensor,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Height and width of each image's first block that fits, and whether any did, all `(N,)`."""
     low, high = np.log(aspect[0]), np.log(aspect[1])
@@ -99,11 +107,12 @@ def _block_sizes(
     )
 
 
-def _inside(draw: Tensor, block: Tensor, length: int) -> Tensor:
+def _inside(draw: Tensor, block: Tensor, length: Tensor) -> Tensor:
     """`(N, length)` booleans: the positions under a block placed uniformly along one axis."""
     places = length - block + 1.0
     start = ops.minimum(ops.floor(draw * places), places - 1.0)[:, None]
-    position = ops.arange(length, dtype="float32")[None, :]
+    position = ops.arange(ops.cast(length, "int32"), dtype="int32")[None, :]
+    position = ops.cast(position, "float32")
     return ops.logical_and(position >= start, position < start + block[:, None])
 
 

@@ -162,4 +162,6 @@ def _hint(name: str, problems: list[Problem]) -> str:
     """The command that lists the keys around the first problem."""
     sections = (problem.key.split(" ")[0].split(".")[0] for problem in problems)
     section = next((part for part in sections if part in Recipe.model_fields), "")
+    # The keys are the same for every recipe, and `show` knows the shipped ones.
+    name = name if name in dict(list_recipes()) else "quickstart"
     return f"list the keys:  eactf recipes show {name} --keys {section}".rstrip()

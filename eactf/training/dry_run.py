@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from eactf import console
@@ -41,6 +42,7 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
     )
     eval_steps = -(-len(session.data.validation) // wanted)
     epoch_seconds = session.steps * train_seconds + eval_steps * eval_seconds
+    end = datetime.now() + timedelta(seconds=epoch_seconds * resolved.recipe.train.epochs)
     facts = {
         "parameters": session.method.classifier.count_params(),
         "memory_bytes": _peak_memory(),
@@ -49,13 +51,15 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
         "eval_step_seconds": eval_seconds,
         "steps_per_epoch": session.steps,
         "estimated_seconds": epoch_seconds * resolved.recipe.train.epochs,
+        "estimated_end": end.isoformat(timespec="minutes"),
     }
     console.emit("dry_run", recipe=resolved.name, **facts)
     console.say(f"  memory     {gib(facts['memory_bytes'])} at the peak")
     console.say(f"  a step     {train_seconds:.2f} s training, {eval_seconds:.2f} s evaluation")
     console.say(
         f"  the run    about {format_duration(facts['estimated_seconds'])} "
-        f"({session.steps:,} steps an epoch, {resolved.recipe.train.epochs} epochs)"
+        f"({session.steps:,} steps an epoch, {resolved.recipe.train.epochs} epochs); "
+        f"started now it would end {end:%a %d %b, %H:%M}"
     )
     console.say("\nrecipe and data are fine; nothing was written")
     return facts

@@ -7,6 +7,7 @@
       command.txt         the command
       environment.json    versions, devices, platform
       labels.csv          id, given, clean of every training sample
+      noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
       history.csv         the same as a table
       checkpoints/        last.weights.h5, best.weights.h5, each with a .json beside it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -55,8 +54,8 @@ def gib(size: int) -> str:
 
 
 def _step_bytes(session: Session) -> int:
-    views: Any = 2 if session.method.name == "eac" else 1
-    return activation_bytes(session.method.network, session.recipe.train.batch_size * views)
+    images = session.recipe.train.batch_size * session.method.views
+    return activation_bytes(session.method.classifier, images)
 
 
 def _available_bytes() -> int | None:

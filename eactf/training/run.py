@@ -172,6 +172,7 @@ def _write_beginnings(
     folder.write_text("command.txt", " ".join(command) + "\n")
     folder.write_environment(describe_devices(session.strategy))
     session.data.manifest.write_csv(folder.file("labels.csv"))
+    folder.write_json("noise.json", noise_summary(session.data.manifest))
     folder.write_status("running", epoch=0, epochs=resolved.recipe.train.epochs)
 
 

@@ -98,9 +98,9 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
         )
     if result["collapsed"]:
         console.warn(
-            "the maps went flat before features formed: the network predicts no better than the "
-            "largest class. Set method.consistency_ramp to a quarter of the epochs or more, lower "
-            "method.consistency_weight, or start from trained weights."
+            "collapsed: the consistency won before features formed, and the network predicts no "
+            "better than the largest class. Set method.consistency_ramp to a quarter of the epochs "
+            "or more, lower method.consistency_weight, or start from trained weights."
         )
     console.say(f"trained in {format_duration(result['seconds'])}; the classifier is in")
     console.say(f"  {folder / 'model.keras'}", markup=False)

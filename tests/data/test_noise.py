@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from eactf.data.noise import (
-    PRESETS,
     RAF_CLASSES,
     NoiseManifest,
     apply_noise,
@@ -138,6 +137,8 @@ def test_the_draws_are_pinned_for_ever():
 
 
 def test_the_preset_of_the_paper_is_what_its_authors_did():
+    from eactf.recipe.schema import PRESETS
+
     assert PRESETS["paper-eac"] == {
         "kind": "symmetric",
         "count": "bernoulli",

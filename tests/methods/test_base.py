@@ -147,3 +147,36 @@ def test_two_networks_of_one_method_step_by_themselves(tiny_classifier, faces):
     np.testing.assert_allclose(bias.numpy(), start - 1.0, rtol=1e-6)
     for variable, value in zip(model.trainable_variables[:-1], before[:-1], strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_soft_and_one_hot_labels_reach_the_users_metrics_as_they_are(tiny_classifier, faces):
+    model = eactf.EAC(tiny_classifier(size=8), erase_probability=0.0)
+    metrics = ["categorical_accuracy", "accuracy", MacroRecall(3)]
+    model.compile(optimizer=eactf.optimizers.SGD(0.0), metrics=metrics)
+    images, labels = faces(6, size=8)
+    model.fit(images, np.eye(3, dtype="float32")[labels], verbose=0)
+    told = model.evaluate(images, np.eye(3, dtype="float32")[labels], verbose=0, return_dict=True)
+    guess = model.predict(images, verbose=0).argmax(axis=-1)
+    assert told["categorical_accuracy"] == told["accuracy"]
+    np.testing.assert_allclose(told["accuracy"], (guess == labels).mean(), rtol=1e-6)
+
+
+def test_a_ramp_is_over_without_a_clock_and_half_done_in_an_epoch_of_unknown_length(
+    tiny_classifier,
+):
+    model = eactf.EAC(tiny_classifier(), consistency_ramp=4.0)
+    model.compile(optimizer=eactf.optimizers.SGD(0.0))
+    assert float(model.ramped_weight()) == 5.0
+    model._start_epoch(1, None)
+    assert float(model.ramped_weight()) == 5.0 * 1.5 / 4.0
+    model._start_epoch(1, 10)
+    assert float(model.ramped_weight()) == 5.0 / 4.0
+
+
+def test_what_a_method_would_ignore_is_refused(model, faces):
+    images, labels = faces(6, size=24)
+    with pytest.raises(ValueError, match="its own loss"):
+        model.compile(loss="mse")
+    for name in ("sample_weight", "class_weight"):
+        with pytest.raises(ValueError, match=f"takes no {name}"):
+            model.fit(images, labels, **{name: np.arange(6)})

@@ -165,6 +165,7 @@ def test_the_first_step_of_a_ramp_is_plain_cross_entropy(tiny_classifier):
     model = GivenViews(tiny_classifier(), WEIGHT, consistency_ramp=4.0)
     model.chosen = some_views()
     model.compile(optimizer=eactf.optimizers.SGD(RATE))
+    model._start_epoch(0, 10)
     logs = model.train_step((tf.zeros((4, 6, 6, 1)), tf.constant([0, 2, 1, 2])))
     assert float(logs["loss"]) == float(logs["cross_entropy"])
     assert float(logs["consistency"]) > 0.01

@@ -43,6 +43,18 @@ def test_models_that_would_rescale_pixels_do_not_do_so_twice():
     assert keras.layers.Rescaling not in kinds
 
 
+def test_models_that_always_rescale_pixels_are_refused():
+    with pytest.raises(ValueError, match="normalises images by itself"):
+        eactf.build_classifier("keras_applications:EfficientNetB0", image_size=32, classes=3)
+
+
+@pytest.mark.parametrize("name", ["DenseNetBackbone", "MobileNetV3SmallBackbone"])
+def test_models_of_keras_cv_that_need_settings_or_a_network_are_refused(name):
+    pytest.importorskip("keras_cv")
+    with pytest.raises(ValueError, match=name):
+        eactf.build_classifier(f"keras_cv:{name}", image_size=32, classes=3)
+
+
 def test_a_residual_network_of_keras_cv_is_built_offline_and_trains_a_step(faces):
     pytest.importorskip("keras_cv")
     classifier = eactf.build_classifier(
@@ -72,7 +84,7 @@ def test_an_unknown_name_is_refused(name, message):
 
 def test_an_unknown_name_of_keras_cv_is_refused_with_those_that_are_known():
     pytest.importorskip("keras_cv")
-    with pytest.raises(ValueError, match="no 'NoNet'; by short name: ResNet18"):
+    with pytest.raises(ValueError, match="no 'NoNet'.*by short name: ResNet18"):
         eactf.build_classifier("keras_cv:NoNet", image_size=32, classes=3)
 
 

@@ -32,7 +32,7 @@ def default_blocks():
     return blocks(3000, 224, probability=1.0)
 
 
-def test_at_224_the_default_erases_the_cards_area(default_blocks):
+def test_at_224_the_default_erases_the_published_area(default_blocks):
     share = default_blocks[:, 2] * default_blocks[:, 3] / 224**2
     assert len(share) == 3000
     np.testing.assert_allclose(share.mean(), 0.135, atol=0.005)
@@ -58,7 +58,7 @@ def test_the_place_is_uniform_over_all_that_hold_the_block(default_blocks, axis)
     np.testing.assert_allclose(np.histogram(place, 10, (0, 1))[0] / 3000, 0.1, atol=0.025)
 
 
-def test_the_supplements_settings_erase_the_cards_area_of_what_fits():
+def test_the_supplements_settings_erase_the_published_area_of_what_fits():
     found = blocks(2500, 224, probability=1.0, **PAPER)
     share = found[:, 2] * found[:, 3] / 224**2
     np.testing.assert_allclose(share.mean(), 0.316, atol=0.012)
@@ -165,3 +165,23 @@ def test_settings_out_of_range_are_refused(settings, message):
 def test_keys_for_another_number_of_images_are_refused(rows):
     with pytest.raises(ValueError, match="one key row an image"):
         erase(np.ones((4, 8, 8, 1)), np.zeros((rows, 2), "int32"))
+
+
+def test_a_number_an_image_is_a_key_an_image():
+    images = np.ones((6, 20, 20, 1), "float32")
+    keys = np.arange(6)
+    erased = np.array(erase(images, keys, 1.0))
+    np.testing.assert_array_equal(erased, np.array(erase(images, keys[:, None], 1.0)))
+    np.testing.assert_array_equal(erased[::-1], np.array(erase(images, keys[::-1].copy(), 1.0)))
+    with pytest.raises(ValueError, match="seed must be given"):
+        erase(images, None)
+
+
+def test_images_of_a_size_known_only_when_it_runs_are_erased_alike():
+    images = np.ones((3, 20, 24, 1), "float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1))])
+    def blind(pixels):
+        return erase(pixels, 5, 1.0)
+
+    np.testing.assert_array_equal(blind(images).numpy(), np.array(erase(images, 5, 1.0)))

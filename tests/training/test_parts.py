@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 
 import pytest
@@ -97,14 +98,17 @@ def test_a_written_text_replaces_the_old_one(tmp_path):
     ("accuracies", "spreads", "collapsed"),
     [
         ([0.2, 0.2, 0.2, 0.2], [1.0, 0.01, 0.01, 0.01], True),
+        ([0.2, 0.2, 0.2, 0.2], [0.02, 0.008, 0.006, 0.004], True),  # flat from the start
+        ([0.2, 0.21, 0.2, 0.21], [0.43, 0.47, 0.52, 0.55], True),  # a pattern that says nothing
         ([0.2, 0.6, 0.6, 0.6], [1.0, 0.01, 0.01, 0.01], False),  # it learns all the same
-        ([0.2, 0.2, 0.2, 0.2], [1.0, 0.5, 0.5, 0.5], False),  # the maps are not flat
-        ([0.2, 0.2, 0.2, 0.2], [1.0, 0.01, 0.01, 0.2], False),  # they recover
+        ([0.2, 0.2, 0.2, 0.2], [0.4, 0.5, 0.7, 0.9], False),  # the maps grow: it is under way
         ([0.2, 0.2], [1.0, 0.01], False),  # too early to tell
         ([], [], False),  # a method without maps
     ],
 )
-def test_a_collapse_is_flat_maps_and_no_more_than_the_largest_class(accuracies, spreads, collapsed):
+def test_a_collapse_is_maps_that_do_not_grow_and_no_more_than_the_largest_class(
+    accuracies, spreads, collapsed
+):
     from eactf.training.callbacks import has_collapsed
 
     assert has_collapsed(accuracies, spreads, largest_share=0.2) is collapsed
@@ -114,6 +118,14 @@ def guard():
     from eactf.training.callbacks import StepGuard
 
     return StepGuard()
+
+
+def test_an_interrupt_while_the_last_epoch_is_saved_counts_too():
+    watch = guard()
+    with watch:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Interrupted):
+            watch.on_train_end()
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])

@@ -1,14 +1,13 @@
 """Label noise: drawing it, taking it from people or files, and keeping a record of it."""
 
 from eactf.data.noise.apply import apply_noise
-from eactf.data.noise.draw import COUNTS, KINDS, PRESETS, draw_noise, noise_matrix, realised_rate
+from eactf.data.noise.draw import COUNTS, KINDS, draw_noise, noise_matrix, realised_rate
 from eactf.data.noise.files import RAF_CLASSES, NoiseFile, read_noise_file, write_noise_file
 from eactf.data.noise.manifest import NoiseManifest
 
 __all__ = [
     "COUNTS",
     "KINDS",
-    "PRESETS",
     "RAF_CLASSES",
     "NoiseFile",
     "NoiseManifest",

@@ -8,34 +8,17 @@ whole set, what they become does not.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 
 from eactf.data.hashing import uniform
 from eactf.errors import DataError, UsageError
 
-__all__ = ["COUNTS", "KINDS", "PRESETS", "draw_noise", "noise_matrix", "realised_rate"]
+__all__ = ["COUNTS", "KINDS", "draw_noise", "noise_matrix", "realised_rate"]
 
 KINDS = ("symmetric", "pair", "matrix", "human", "file")
 """The kinds of noise; `human` and `file` take labels that exist, see `apply_noise`."""
 
 COUNTS = ("bernoulli", "exact")
-
-PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
-    {
-        "paper-eac": MappingProxyType(
-            {"kind": "symmetric", "count": "bernoulli", "include_true": False}
-        )
-    }
-)
-"""Procedures under their names.
-
-`paper-eac`: each label is changed with probability `rate` to one of the other classes. It is how
-the noise files were made that the EAC authors published (theirs were drawn without a seed: 10.11,
-20.36 and 30.33 % of the labels differ).
-"""
 
 _FLIP = 1001  # stream: is the label changed
 _CLASS = 1002  # stream: to which class
