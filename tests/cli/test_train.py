@@ -17,6 +17,7 @@ FILES = {
     "command.txt",
     "environment.json",
     "labels.csv",
+    "noise.json",
     "metrics.jsonl",
     "history.csv",
     "checkpoints/last.weights.h5",

@@ -84,7 +84,7 @@ def test_an_unknown_name_is_refused(name, message):
 
 def test_an_unknown_name_of_keras_cv_is_refused_with_those_that_are_known():
     pytest.importorskip("keras_cv")
-    with pytest.raises(ValueError, match="no 'NoNet'.*by short name: ResNet18"):
+    with pytest.raises(ValueError, match=r"no 'NoNet'.*by short name: ResNet18"):
         eactf.build_classifier("keras_cv:NoNet", image_size=32, classes=3)
 
 
