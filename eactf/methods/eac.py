@@ -15,9 +15,7 @@ import keras
 from keras import ops
 
 from eactf import losses
-from eactf.methods.base import Method
-from eactf.nn.erasing import check_erasing, erase
-from eactf.nn.pixels import mean_pixel
+from eactf.methods.erasing import ErasingMethod
 
 __all__ = ["EAC"]
 
@@ -27,7 +25,7 @@ _ORIGINAL, _MIRRORED = 0, 1
 
 
 @keras.saving.register_keras_serializable(package="eactf")
-class EAC(Method):
+class EAC(ErasingMethod):
     """Train a classifier with Erasing Attention Consistency.
 
     loss = cross-entropy of the original view + `consistency_weight` * mean squared distance
@@ -92,17 +90,20 @@ class EAC(Method):
                 "consistency_weight and consistency_ramp must be >= 0; received "
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
-        check_erasing(erase_probability, erase_area, erase_aspect)
-        super().__init__(classifier, seed=seed, name=name)
+        super().__init__(
+            classifier,
+            erase_probability=erase_probability,
+            erase_area=erase_area,
+            erase_aspect=erase_aspect,
+            erase_fill=erase_fill,
+            corruption=corruption,
+            seed=seed,
+            name=name,
+        )
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
         self.pair = pair
         self.batch_views = bool(batch_views)
-        self.erase_probability = float(erase_probability)
-        self.erase_area = erase_area
-        self.erase_aspect = erase_aspect
-        self.erase_fill = mean_pixel(classifier) if erase_fill is None else erase_fill
-        self.corruption = corruption
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
@@ -133,12 +134,11 @@ class EAC(Method):
         Override to try other views; the second is expected as the network is to see it, that is
         mirrored.
         """
-        if self.corruption is not None:
-            images = ops.cast(self.corruption(images), images.dtype)
-        original = self._erase(images, _ORIGINAL)
+        images = self.corrupted(images)
+        original = self.erased(images, _ORIGINAL)
         if self.pair == "mirrored":
             return original, ops.flip(original, axis=2)
-        return original, self._erase(ops.flip(images, axis=2), _MIRRORED)
+        return original, self.erased(ops.flip(images, axis=2), _MIRRORED)
 
     def forward_views(self, original: Tensor, mirrored: Tensor) -> tuple[Any, Any]:
         """`(features, logits)` of each view in training mode, features in float32."""
@@ -158,35 +158,10 @@ class EAC(Method):
         return self.consistency_weight * ops.minimum(self.progress / self.consistency_ramp, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        corruption = self.corruption
         return {
-            "classifier": serialize(self.classifier),
+            **super().get_config(),
             "consistency_weight": self.consistency_weight,
             "consistency_ramp": self.consistency_ramp,
             "pair": self.pair,
             "batch_views": self.batch_views,
-            "erase_probability": self.erase_probability,
-            "erase_area": list(self.erase_area),
-            "erase_aspect": list(self.erase_aspect),
-            "erase_fill": self.erase_fill,
-            "corruption": None if corruption is None else serialize(corruption),
-            "seed": self.seed,
-            "name": self.name,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> EAC:
-        deserialize = keras.saving.deserialize_keras_object
-        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
-        return cls(**{**config, **built})
-
-    def _erase(self, images: Tensor, stream: int) -> Tensor:
-        return erase(
-            images,
-            self.sample_keys(images, stream),
-            self.erase_probability,
-            self.erase_area,
-            self.erase_aspect,
-            self.erase_fill,
-        )

@@ -28,7 +28,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     epochs = recipe.train.epochs
     console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs} epochs")
     if resolved.dropped:
-        console.say(f"  left out   {', '.join(resolved.dropped)}: of no use to this method")
+        console.say(f"  left out   {', '.join(resolved.dropped)}: they have no meaning any more")
     console.say(f"  data       {data.dataset.source}", markup=False)
     console.say(
         f"  samples    train {len(data.train):,}, validation {len(data.validation):,} "

@@ -1,0 +1,84 @@
+"""What methods share that erase blocks of their training images at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from eactf.methods.base import Method
+from eactf.nn.erasing import check_erasing, erase
+from eactf.nn.pixels import mean_pixel
+
+__all__ = ["ErasingMethod"]
+
+Tensor = Any
+
+
+class ErasingMethod(Method):
+    """A method with erasing settings and, before erasing, a corruption.
+
+    `erase_probability`, `erase_area` and `erase_aspect` are those of `eactf.nn.erase`.
+    `erase_fill` is one value or one a channel; None for the mean that the classifier's
+    normalisation takes away, 0 where it has none. `corruption` is a callable or Keras layer
+    `images -> images`. Raises `ValueError` on erasing settings out of range.
+    """
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        erase_probability: float,
+        erase_area: tuple[float, float],
+        erase_aspect: tuple[float, float],
+        erase_fill: float | Sequence[float] | None,
+        corruption: Callable[[Tensor], Tensor] | None,
+        seed: int,
+        name: str,
+    ) -> None:
+        check_erasing(erase_probability, erase_area, erase_aspect)
+        super().__init__(classifier, seed=seed, name=name)
+        self.erase_probability = float(erase_probability)
+        self.erase_area = erase_area
+        self.erase_aspect = erase_aspect
+        self.erase_fill = mean_pixel(classifier) if erase_fill is None else erase_fill
+        self.corruption = corruption
+
+    def corrupted(self, images: Tensor) -> Tensor:
+        """`images` through the corruption, where there is one; the dtype is kept."""
+        if self.corruption is None:
+            return images
+        return ops.cast(self.corruption(images), images.dtype)
+
+    def erased(self, images: Tensor, stream: int) -> Tensor:
+        """`images` with blocks erased; another `stream` draws other blocks for the same samples."""
+        return erase(
+            images,
+            self.sample_keys(images, stream),
+            self.erase_probability,
+            self.erase_area,
+            self.erase_aspect,
+            self.erase_fill,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        corruption = self.corruption
+        return {
+            "classifier": serialize(self.classifier),
+            "erase_probability": self.erase_probability,
+            "erase_area": list(self.erase_area),
+            "erase_aspect": list(self.erase_aspect),
+            "erase_fill": self.erase_fill,
+            "corruption": None if corruption is None else serialize(corruption),
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        deserialize = keras.saving.deserialize_keras_object
+        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
+        return cls(**{**config, **built})
