@@ -24,7 +24,7 @@ CORRUPTIONS: dict[str, dict[str, Any]] = {
         "hue_factor": 0.05,
     },
     "RandomCutout": {"height_factor": 0.3, "width_factor": 0.3},
-    "RandomGaussianBlur": {"kernel_size": 5, "factor": 1.0},
+    "RandomGaussianBlur": {"kernel_size": 5, "factor": (0.5, 1.5)},
     "RandomRotation": {"factor": 0.03},
     "RandomShear": {"x_factor": 0.1, "y_factor": 0.1},
     "RandomZoom": {"height_factor": 0.1},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +15,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype("uint8
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_each_takes_grey_and_colour_in_0_to_255_and_changes_them(name):
     pytest.importorskip("keras_cv")
+    keras.utils.set_random_seed(0)  # some of their draws follow the global seed
     corrupt = corruption([name], seed=1)
     for channels, dtype in ((1, "uint8"), (3, "uint8"), (1, "float32"), (3, "float32")):
         images = tf.cast(IMAGES[..., :channels], dtype)
@@ -30,6 +32,7 @@ def test_each_takes_grey_and_colour_in_0_to_255_and_changes_them(name):
 
 def test_several_are_applied_in_turn_and_draw_anew_at_every_call():
     pytest.importorskip("keras_cv")
+    keras.utils.set_random_seed(0)
     corrupt = tf.function(corruption(["GridMask", "RandomGaussianBlur"], seed=1))
     images = tf.constant(IMAGES[..., :1].astype("float32"))
     first, second = corrupt(images).numpy(), corrupt(images).numpy()
