@@ -128,7 +128,7 @@ def test_the_gradient_of_the_consistency_reaches_both_maps():
     )
 
 
-def test_the_consistency_reaches_the_features_of_both_views_by_the_cards_formula():
+def test_the_consistency_reaches_the_features_of_both_views_by_its_closed_formula():
     second = RNG.normal(size=FEATURES.shape)
 
     def loss(first, mirrored):
