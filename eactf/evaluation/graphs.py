@@ -42,6 +42,7 @@ _CLASSES: Mapping[str, set[str]] = {
     "keras.src.models.functional": {"Functional"},
     "keras.src.models.sequential": {"Sequential"},
     "keras.layers": _LAYERS,
+    "keras.src.applications.convnext": {"LayerScale"},
     "keras.src.ops.numpy": {"Add", "Multiply", "Subtract"},
     "keras.initializers": _INITIALIZERS,
     "keras.regularizers": {"L1", "L2", "L1L2", "OrthogonalRegularizer"},

@@ -408,3 +408,12 @@ def test_a_keras_cv_backbone_is_saved_as_plain_keras_and_opens(opened, tmp_path)
     np.testing.assert_allclose(
         again.predict_on_batch(images), model.predict_on_batch(images), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny"])
+def test_what_a_backbone_of_keras_applications_is_made_of_may_be_opened(opened, tmp_path, name):
+    from eactf.nn.classifier import build_classifier
+
+    model = build_classifier(f"keras_applications:{name}", image_size=64, classes=3)
+    model.save(tmp_path / "own.keras")
+    assert opened(tmp_path / "own.keras").classes == 3
