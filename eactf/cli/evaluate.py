@@ -48,9 +48,9 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         f"[bold]accuracy {scores.accuracy:.2%}[/bold], macro recall {scores.macro_recall:.2%}, "
         f"{scores.count:,} images"
     )
-    console.say()
+    console.say("\ntrue classes by row, and how often they were predicted as what, by column:")
     console.table(
-        ["true class", "images", "recall", *(f"as {name}" for name in judged.class_names)],
+        ["true class", "images", "recall", *judged.class_names],
         [
             [
                 name,
