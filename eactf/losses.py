@@ -68,8 +68,8 @@ def flip_consistency(cam: Tensor, mirrored_cam: Tensor) -> Tensor:
 def map_spread(cam: Tensor) -> Tensor:
     """How far maps are from flat: the standard deviation over positions, averaged, a scalar.
 
-    `cam` is `(N, H, W, L)`. Flat maps satisfy the consistency loss perfectly and say nothing;
-    a spread that falls towards nought while accuracy stays at the largest class's share is a
-    collapse.
+    `cam` is `(N, H, W, L)`. Flat maps satisfy the consistency loss perfectly and say nothing. In a
+    run that learns the spread grows with the logits; one that stays near its first value, or falls,
+    while accuracy stays at the largest class's share is a collapse.
     """
     return ops.mean(ops.std(cam, axis=(1, 2)))

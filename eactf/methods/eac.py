@@ -50,7 +50,7 @@ class EAC(ErasingMethod):
     - `seed`: with the epoch and the sample's id, decides every erased block.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
-    that goes to nought is a collapse. Raises `ValueError` on values out of range and on a
+    that does not grow is a collapse. Raises `ValueError` on values out of range and on a
     classifier that does not end in global average pooling and a dense layer.
 
     >>> import numpy as np
