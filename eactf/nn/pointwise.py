@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from eactf.nn.stand_in import ConvolutionStandIn
+
 __all__ = ["SubsampledConvolution", "can_subsample"]
 
 
@@ -28,26 +30,15 @@ def can_subsample(layer: keras.layers.Layer) -> bool:
     )
 
 
-class SubsampledConvolution(keras.layers.Layer):
+class SubsampledConvolution(ConvolutionStandIn):
     """What `inner`, a strided 1x1 convolution, computes, sharing its variables.
 
     Input `(N, H, W, C)`, output `(N, ceil(H / s), ceil(W / s), filters)`: a 1x1 kernel sees only
     the positions 0, s, 2s, ... whatever the padding.
     """
 
-    def __init__(self, inner: keras.layers.Conv2D) -> None:
-        super().__init__(name=f"{inner.name}_subsampled", dtype=inner.dtype_policy)
-        self.inner = inner
-
-    def call(self, inputs: Any) -> Any:
+    def convolve(self, inputs: Any) -> Any:
         # The mean over one position is that position; slicing says the same, but its gradient
         # takes ten times as long.
         kept = ops.average_pool(inputs, 1, self.inner.strides, padding="valid")
-        outputs = ops.conv(kept, self.inner.kernel, padding="valid")
-        if self.inner.use_bias:
-            outputs = ops.add(outputs, self.inner.bias)
-        activation = self.inner.activation
-        return outputs if activation is None else activation(outputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return self.inner.compute_output_shape(input_shape)
+        return ops.conv(kept, self.inner.kernel, padding="valid")

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from eactf.nn.stand_in import ConvolutionStandIn
+
 __all__ = ["SmallMapConvolution", "profits"]
 
 _LARGEST_MAP = {"bfloat16": 49, "float32": 4}
@@ -44,26 +46,14 @@ def profits(layer: keras.layers.Layer) -> bool:
     )
 
 
-class SmallMapConvolution(keras.layers.Layer):
+class SmallMapConvolution(ConvolutionStandIn):
     """What `inner`, a convolution of stride 1, computes, sharing its variables.
 
     Input `(N, H, W, C)`, output `(N, H, W, filters)`.
     """
 
-    def __init__(self, inner: keras.layers.Conv2D) -> None:
-        super().__init__(name=f"{inner.name}_small_map", dtype=inner.dtype_policy)
-        self.inner = inner
-
-    def call(self, inputs: Any) -> Any:
-        kernel = ops.cast(self.inner.kernel, self.compute_dtype)
-        outputs = _convolve(inputs, kernel)
-        if self.inner.use_bias:
-            outputs = ops.add(outputs, self.inner.bias)
-        activation = self.inner.activation
-        return outputs if activation is None else activation(outputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return self.inner.compute_output_shape(input_shape)
+    def convolve(self, inputs: Any) -> Any:
+        return _convolve(inputs, ops.cast(self.inner.kernel, self.compute_dtype))
 
 
 def _convolve(images: Any, weights: Any) -> Any:

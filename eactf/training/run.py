@@ -82,7 +82,6 @@ def _fit_and_judge(session: Session, folder: RunFolder) -> dict[str, Any]:
                 steps_per_epoch=session.steps,
                 validation_data=session.evaluation(data.validation),
                 callbacks=[Schedule(recipe), progress, last, log, checkpoints, guard],
-                shuffle=False,
                 verbose=0,
             )
     except Interrupted as stop:
