@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import traceback
 from typing import Any
 
 import click
 
 from eactf import __version__, console
+from eactf.cli.lazy import LazyGroup
 from eactf.errors import EactfError, Interrupted
 
 __all__ = ["cli", "main"]
@@ -17,28 +17,13 @@ _COMMANDS = {
     "train": "Train a recipe.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
-    "data": "Prepare data sets.",
+    "data": "Bring images in, check them, measure their label noise.",
     "recipes": "List, show and copy recipes.",
 }
-"""The commands and their one-line help. Their modules load when they are called, which keeps
-`eactf --help` quick."""
+"""The commands and their one-line help."""
 
 
-class _Commands(click.Group):
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"eactf.cli.{name}")
-        command: click.Command = getattr(module, name)
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
+class _Commands(LazyGroup):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -63,7 +48,12 @@ def _told(failure: BaseException) -> EactfError:
     return Interrupted("interrupted")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    package="eactf.cli",
+    summaries=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="eactf")
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 def cli(debug: bool) -> None:

@@ -1,4 +1,4 @@
-"""`eactf data`: bring a data set into the packed form."""
+"""`eactf data pack`: bring a data set into the packed form."""
 
 from __future__ import annotations
 
@@ -14,17 +14,12 @@ from eactf import console
 if TYPE_CHECKING:
     from eactf.data.readers.ferplus import PackReport
 
-__all__ = ["data"]
+__all__ = ["pack"]
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.group()
-def data() -> None:
-    """Prepare data sets."""
-
-
-@data.group()
 def pack() -> None:
     """Pack a data set into one HDF5 file."""
 

@@ -1,0 +1,23 @@
+"""`eactf data`: bring images in, check them, and measure how noisy their labels are."""
+
+from __future__ import annotations
+
+import click
+
+from eactf.cli.lazy import LazyGroup
+
+__all__ = ["data"]
+
+
+@click.group(
+    cls=LazyGroup,
+    package="eactf.cli.data",
+    summaries={
+        "pack": "Pack labelled images into one HDF5 file.",
+        "check": "Find what is wrong with a data set.",
+        "noise": "Estimate how many labels are wrong, and which.",
+        "list": "List the published data sets that can be packed by name.",
+    },
+)
+def data() -> None:
+    """Bring images in, check them, and measure how noisy their labels are."""
