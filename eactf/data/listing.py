@@ -6,7 +6,7 @@ checking and packing know listings alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +20,10 @@ from eactf.errors import DataError
 __all__ = ["ArrayImages", "BadImage", "Images", "Listing"]
 
 
-class BadImage(DataError):
+class BadImage(DataError):  # noqa: N818 - a verdict on a file of the user's
     """An image that cannot be used.
 
-    `reason` is one of `eactf.data.decode.REASONS`; `detail` is what the reader said, in a few words.
+    `reason` is one of `eactf.data.decode.REASONS`; `detail` is what the reader said in few words.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -74,13 +74,14 @@ class ArrayImages:
 class Listing:
     """The samples of a data set that is still in the user's own files; row `i` is the same sample.
 
-    `source` is what the user named, `kind` the door ("folder", "manifest", "npz", "hdf5", "packed" or
-    the name of a published data set). `names` `(n,)` are unique texts: paths relative to the source
-    with `/`, or `train_images[12]`. `splits` `(n,)` uint8 index `SPLITS`. `given` `(n,)` int64 is
-    the label to train on, -1 where it is missing or unknown: such samples are never packed. `clean`,
-    `labels` and `votes` are as in `Samples`. `columns` are further columns of a manifest, `(n,)`
-    texts each, kept as they are. `ids` `(n,)` int64 are unique and do not depend on which images
-    turn out bad. `findings` are what reading the labels turned up. `notes` are facts to keep.
+    `source` is what the user named, `kind` the door ("folder", "manifest", "npz", "hdf5", "packed"
+    or the name of a published data set). `names` `(n,)` are unique texts: paths relative to the
+    source with `/`, or `train_images[12]`. `splits` `(n,)` uint8 index `SPLITS`. `given` `(n,)`
+    int64 is the label to train on, -1 where it is missing or unknown: such samples are never
+    packed. `clean`, `labels`, `targets` and `votes` are as in `Samples`. `columns` are further
+    columns of a manifest, `(n,)` texts each, kept as they are. `ids` `(n,)` int64 are unique and do
+    not depend on which images turn out bad. `findings` are what reading the labels turned up,
+    `notes` are facts to keep.
     """
 
     source: Path
@@ -101,9 +102,9 @@ class Listing:
     notes: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        arrays = {"splits": self.splits, "given": self.given, "ids": self.ids}
-        arrays |= {"images": self.images, "clean": self.clean, "votes": self.votes}
-        arrays |= {"targets": self.targets, **self.labels, **self.columns}
+        arrays: dict[str, Sized | None] = {"splits": self.splits, "given": self.given}
+        arrays |= {"ids": self.ids, "images": self.images, "clean": self.clean}
+        arrays |= {"votes": self.votes, "targets": self.targets, **self.labels, **self.columns}
         for name, array in arrays.items():
             if array is not None and len(array) != len(self.names):
                 raise DataError(f"{name} has {len(array)} rows, names has {len(self.names)}")

@@ -31,8 +31,8 @@ class Scan:
     `I;16`, `CMYK`; `PNG`, `JPEG`, `WEBP`, "" for arrays). `frames` `(n,)` int32, above 1 where
     animated. `turned` `(n,)` bool: EXIF turns it. `low`, `high` `(n,)` uint8 are the least and the
     largest value of all channels; `flat` `(n,)` bool: every pixel has one colour. `digest` `(n, 2)`
-    uint64 is equal where size, channels and pixels are. `thumbnail` `(n, 16, 16)` uint8 is the image
-    in grey, for finding near duplicates. `mean`, `deviation` `(n,)` float32 are of the grey
+    uint64 is equal where size, channels and pixels are. `thumbnail` `(n, 16, 16)` uint8 is the
+    image in grey, for finding near duplicates. `mean`, `deviation` `(n,)` float32 are of the grey
     thumbnail, 0 to 1. `bad` lists what cannot be used, in order of rows.
     """
 
