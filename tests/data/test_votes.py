@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eactf.data.votes import EMOTIONS, RULES, VOTE_COLUMNS, resolve_votes
+from eactf.data.votes import EMOTIONS, RULES, VOTE_COLUMNS, decide_votes, resolve_votes
 from eactf.errors import DataError, UsageError
 
 FERPLUS = Path(__file__).parents[3] / "shared" / "data" / "ferplus.npz"
@@ -114,3 +114,20 @@ def test_the_real_votes_give_the_known_counts(split, valid, strict, ties):
     for rule, result in results.items():
         np.testing.assert_array_equal(result.keep, kept[rule])
         np.testing.assert_array_equal(result.label, label)
+
+
+def test_votes_for_any_classes_are_decided_by_the_same_rules():
+    votes = np.array([[2.0, 3, 1], [1, 1, 1], [0.5, 0.25, 4], [0, 0, 0]])
+    result = decide_votes(votes, "majority", classes=("cat", "dog"), others=("blurred",))
+    assert result.label.tolist()[:2] == [1, 0]
+    assert result.reason.tolist() == ["no majority", "no majority", "blurred", "no votes"]
+    soft = decide_votes(votes, "soft", classes=("cat", "dog"), others=("blurred",))
+    assert soft.keep.tolist() == [True, True, False, False]
+    assert soft.targets is not None
+    np.testing.assert_allclose(soft.targets, [[0.4, 0.6], [0.5, 0.5], [0, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("votes", [[[1, -1]], [[1, np.nan]], [[1, 2, 3]]])
+def test_votes_for_any_classes_are_checked(votes):
+    with pytest.raises(DataError, match="votes: expected"):
+        decide_votes(np.array(votes, float), classes=("cat", "dog"))

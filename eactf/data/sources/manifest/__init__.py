@@ -1,0 +1,1 @@
+"""What reading a manifest takes: its table, its columns, the files it names, its labels."""
