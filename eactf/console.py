@@ -6,6 +6,7 @@ Results and human text go to standard output, errors and warnings to standard er
 
 from __future__ import annotations
 
+import contextlib
 import json as _json
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,20 @@ from rich.table import Table
 
 from eactf.errors import EactfError
 
-__all__ = ["emit", "error", "is_terminal", "json_mode", "out", "say", "table", "use_json", "warn"]
+__all__ = [
+    "ask",
+    "bar_character",
+    "emit",
+    "error",
+    "forget_typed",
+    "is_terminal",
+    "json_mode",
+    "out",
+    "say",
+    "table",
+    "use_json",
+    "warn",
+]
 
 _json_mode = False
 
@@ -55,6 +69,38 @@ def emit(event: str, **fields: Any) -> None:
     if _json_mode:
         sys.stdout.write(_json.dumps({"event": event, **fields}, default=_plain) + "\n")
         sys.stdout.flush()
+
+
+def ask(prompt: str) -> str:
+    """A line typed by the person at the terminal, without the blanks around it.
+
+    Raises `KeyboardInterrupt` for Ctrl-C and for the end of input (Ctrl-D).
+    """
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 - input() then knows the arrow keys
+    try:
+        return input(prompt).strip()
+    except (EOFError, KeyboardInterrupt):
+        say()  # what is told next begins a line
+        raise KeyboardInterrupt from None
+    except UnicodeDecodeError:
+        return "\ufffd"  # bytes that are no text answer no question
+
+
+def forget_typed() -> None:
+    """Drop what was typed while nothing was asked, so that it answers no question unseen."""
+    if not sys.stdin.isatty():
+        return
+    with contextlib.suppress(ImportError):  # there is none on Windows
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+def bar_character() -> str:
+    """What bars are drawn with: a block, or `#` where standard output cannot show one."""
+    return "\u2588" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:

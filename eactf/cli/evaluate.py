@@ -14,7 +14,7 @@ __all__ = ["evaluate"]
 
 @click.command()
 @click.argument("target", type=FILE_PATH)
-@click.option("--data", type=FILE_PATH, help="A packed data file (.h5); else the run's own data.")
+@click.option("--data", type=FILE_PATH, help="A packed file or images; else the run's own data.")
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),

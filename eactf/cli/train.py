@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from eactf.cli.options import FILE_PATH, json_option
+from eactf.cli.options import FILE_PATH, data_settings, json_option
 
 __all__ = ["train"]
 
 
 @click.command()
 @click.option("--recipe", required=True, help="A shipped recipe by name, or a .yaml file.")
-@click.option("--data", type=FILE_PATH, help="The packed data file (.h5).")
+@click.option("--data", type=FILE_PATH, help="A packed file (.h5), or images to pack for the run.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key; repeatable."
 )
@@ -34,13 +34,11 @@ def train(
     \b
     eactf train --recipe quickstart
     eactf train --recipe ferplus-noise20 --data ferplus.h5 --set train.epochs=20
+    eactf train --recipe my-data.yaml --data faces/
     """
     from eactf.recipe import load_recipe
 
-    extra: dict[str, tuple[object, str]] = {}
-    if data is not None:
-        extra = {"data.path": (str(data.absolute()), "--data")}
-    resolved = load_recipe(recipe, overrides, extra)
+    resolved = load_recipe(recipe, overrides, data_settings(data))
 
     from eactf.quiet import start_tensorflow
 

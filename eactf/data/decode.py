@@ -1,18 +1,48 @@
-"""Image files as arrays, read with Pillow."""
+"""Images as arrays of one shape, uint8: the one path from a file to pixels, whoever needs them."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-from eactf.errors import DataError, UsageError
+from eactf.data.image_files import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    REASONS,
+    FileImages,
+    bad_image,
+    open_image,
+    quiet_pillow,
+    strictly,
+)
+from eactf.errors import UsageError
 
-__all__ = ["IMAGE_SUFFIXES", "find_images", "read_image"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "REASONS",
+    "FileImages",
+    "as_array",
+    "find_images",
+    "is_grey",
+    "orientation",
+    "quiet_pillow",
+    "read_image",
+    "upright",
+    "upright_size",
+]
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def find_images(paths: tuple[Path, ...]) -> list[Path]:
@@ -36,25 +66,64 @@ def find_images(paths: tuple[Path, ...]) -> list[Path]:
 
 
 def read_image(path: Path, *, size: int, channels: int) -> np.ndarray:
-    """An image as `(size, size, channels)` uint8, turned as its EXIF data says; first frame only.
+    """An image file as `(size, size, channels)` uint8, by `upright` and `as_array`.
 
-    Resized bilinearly; transparency is laid on black. Raises `DataError` with the reason when the
-    file is no image, is cut short, or claims more pixels than Pillow lets through.
+    Raises `BadImage`, a `DataError`, with the reason.
     """
+    with open_image(path) as image:
+        return as_array(upright(image), height=size, width=size, channels=channels)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The first frame in 8 bits, turned as its EXIF data says: of mode `L` if grey, else `RGB`.
+
+    Transparency is laid on black. Values of 16 bits keep their upper 8, as Pillow itself does for
+    colour. 32-bit integers and floats do not say how far they reach: white is the least of 1 (of
+    floats), 255, 65,535 and 2,147,483,647 that no value exceeds. Colour profiles are not applied.
+    Raises `BadImage` when the pixels cannot be decoded.
+    """
+    with strictly():
+        try:
+            image.load()
+            turn = _TURNS.get(orientation(image))
+            plain = _opaque(_eight_bit(image)).convert("L" if is_grey(image) else "RGB")
+            return plain if turn is None else plain.transpose(turn)
+        except Exception as error:  # Pillow's decoders raise many kinds on a broken file
+            raise bad_image(error) from None
+
+
+def as_array(image: Image.Image, *, height: int, width: int, channels: int) -> np.ndarray:
+    """What `upright` gives as `(height, width, channels)` uint8, resized bilinearly if need be.
+
+    Channels are 1 or 3; colour becomes grey by ITU-R 601 luma.
+    """
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8).reshape(height, width, channels)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether the image's mode has no colours; a palette counts as colour."""
+    return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1, upright, where there is none or none that can be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                image = _eight_bit(ImageOps.exif_transpose(file))
-                image = _flatten(image).convert("L" if channels == 1 else "RGB")
-                image = image.resize((size, size), Image.Resampling.BILINEAR)
-    except UnidentifiedImageError:
-        raise DataError("not an image that can be read") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as reason:
-        raise DataError(f"too many pixels: {reason}") from None
-    except Exception as reason:  # Pillow's readers raise many kinds on a broken file
-        raise DataError(f"broken: {reason}") from None
-    return np.asarray(image, np.uint8).reshape(size, size, channels)
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged EXIF block is no reason to refuse the pixels
+        return 1
+    return int(found) if found in _TURNS else 1
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height once turned, from the header alone."""
+    # A PNG may carry EXIF data behind its pixels, and Pillow decodes all of it to look there; a
+    # TIFF's size is given as it will be.
+    tells = image.format not in ("PNG", "TIFF") or "exif" in image.info
+    width, height = image.size
+    return (height, width) if tells and orientation(image) >= 5 else (width, height)
 
 
 def _looks_like_image(file: Path) -> bool:
@@ -62,23 +131,21 @@ def _looks_like_image(file: Path) -> bool:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit and 32-bit grey brought to 8 bits by value; Pillow's own conversion clips.
-
-    Only 16-bit modes say how far they reach; for the others the largest value tells.
-    """
+    """Grey of 16 or 32 bits brought to 8 by value; Pillow's own conversion clips."""
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.nan_to_num(np.asarray(image, np.float64))
-    largest = values.max(initial=0.0)
-    top = 65535.0 if image.mode.startswith("I;16") or largest > 255 else 255.0
-    if image.mode == "F" and largest <= 1:
-        top = 1.0
-    return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillows say I for the latter
+        key = image.info.get("transparency")
+        return Image.fromarray(np.where(values == key, 0, values >> 8).astype(np.uint8))
+    values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    tops = (1, 255, 65_535, 2**31 - 1)[image.mode != "F" :]
+    top = next((top for top in tops if values.max() <= top), tops[-1])
+    return Image.fromarray(np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8))
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def _opaque(image: Image.Image) -> Image.Image:
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image
-    with_alpha = image.convert("RGBA")
     black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-    return Image.alpha_composite(black, with_alpha)
+    return Image.alpha_composite(black, image.convert("RGBA"))

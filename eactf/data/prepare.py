@@ -10,6 +10,7 @@ import numpy as np
 
 from eactf.data.faces import drawn_face_dataset
 from eactf.data.noise import NoiseManifest, apply_noise
+from eactf.data.opened import open_data
 from eactf.data.packed import open_packed
 from eactf.data.records import Dataset, Samples
 from eactf.data.splits import limit, split_off_validation
@@ -84,9 +85,13 @@ def _open(recipe: Recipe) -> Dataset:
         )
     if recipe.data.path is None:
         raise UsageError(
-            "the recipe trains on a packed data file, and none is named",
-            hint="give --data FILE.h5; 'eactf data pack' makes one",
+            "the recipe trains on your data, and none is named",
+            hint="give --data FILE.h5; 'eactf data pack' makes one. Or --data FOLDER",
         )
+    if recipe.data.source == "images":
+        size, channels = recipe.data.image_size, recipe.data.channels
+        path = Path(recipe.data.path)
+        return open_data(path, size=size, channels=channels, max_bad=recipe.data.max_bad)
     return open_packed(Path(recipe.data.path))
 
 

@@ -27,7 +27,8 @@ class Samples:
     `targets`, where there are soft labels, is `(n, classes)` float32 with rows that sum to 1.
     `labels` holds further label sets by name (`fer2013`: the labels FER2013 itself came with),
     -1 where a sample has none. `names` are the samples' file names, where they have any. `votes`,
-    where the annotators' votes are known, is `(n, len(vote_columns))` uint8 or float32.
+    where the annotators' votes are known, is `(n, len(vote_columns))` uint8 or float32. `columns`
+    are further columns of the manifest that the samples came with, texts as they stood there.
     """
 
     images: np.ndarray
@@ -38,11 +39,13 @@ class Samples:
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     names: np.ndarray | None = None
     votes: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         arrays = {"ids": self.ids, "given": self.given, "clean": self.clean}
         arrays |= {"targets": self.targets, "names": self.names, "votes": self.votes}
-        arrays |= dict(self.labels)
+        arrays |= {f"labels/{name}": array for name, array in self.labels.items()}
+        arrays |= {f"columns/{name}": array for name, array in self.columns.items()}
         for name, array in arrays.items():
             if array is not None and len(array) != len(self.images):
                 raise DataError(f"{name} has {len(array)} rows, images has {len(self.images)}")
@@ -65,6 +68,7 @@ class Samples:
             labels={name: array[rows] for name, array in self.labels.items()},
             names=pick(self.names),
             votes=pick(self.votes),
+            columns={name: array[rows] for name, array in self.columns.items()},
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.packed import open_packed
+from eactf.data.opened import open_data
 from eactf.data.pipeline import ImageForm, evaluation_batches
 from eactf.data.prepare import judged_by_true_labels, prepare_data
 from eactf.data.records import Dataset, Samples
@@ -39,10 +39,10 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     Raises `UsageError`, `DataError` (classes that do not match) or `UnsafeFileError`.
     """
     stored = open_classifier_file(find_classifier(target))
-    dataset = _own_data(target) if data is None else open_packed(data)
+    height, _, channels = stored.model.input_shape[1:]
+    dataset = _own_data(target) if data is None else open_data(data, size=height, channels=channels)
     name, samples = _chosen_split(dataset, split)
     samples = _in_model_order(judged_by_true_labels(samples), dataset.class_names, stored)
-    height, _, channels = stored.model.input_shape[1:]
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)

@@ -73,7 +73,8 @@ class Layers:
     def settle(self) -> None:
         """Draw the consequences of the choices made over the file.
 
-        A path of data means packed data, unless the same layer says otherwise. A choice
+        A path of data means packed data, unless the same layer says otherwise or the file names
+        images, which a packed file may stand in for. A choice
         (`method.name`, `noise.kind`, `noise.preset`, `optimizer.name`, ...) that was set over the
         file drops those keys of the file that have a meaning only for the choice it replaces.
         """
@@ -87,7 +88,9 @@ class Layers:
     def _data_path_means_packed(self) -> None:
         path = self.settings.get(("data", "path"))
         source = self.settings.get(("data", "source"))
-        if path and path.override and path.value is not None and not (source and source.override):
+        if source and (source.override or source.value == "images"):
+            return
+        if path and path.override and path.value is not None:
             self.put(("data", "source"), "packed", path.where, override=True)
 
     def _drop_keys_of_another_method(self) -> None:

@@ -76,12 +76,22 @@ class DrawnFaces(Section):
 class DataSettings(Section):
     """Where the images come from and how they are prepared."""
 
-    source: Literal["drawn-faces", "packed"] = Field(
+    source: Literal["drawn-faces", "packed", "images"] = Field(
         default="packed",
-        description="a face set drawn in code, or a file made by 'eactf data pack'",
+        description="a face set drawn in code, a file made by 'eactf data pack', or images that it"
+        " could pack (a folder, manifest or arrays), packed anew for each run",
     )
-    path: Annotated[str | None, Only("source", "packed"), Expected("path of a .h5 file")] = Field(
-        default=None, description="the packed file; --data sets it, and data.source with it"
+    path: Annotated[
+        str | None, Only("source", "packed", "images"), Expected("path of a file or folder")
+    ] = Field(
+        default=None,
+        description="the packed file or the images; --data sets it, and data.source with it",
+    )
+    max_bad: Annotated[float, Only("source", "images")] = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of the images that may turn out unreadable and be left out",
     )
     image_size: int | None = Field(
         default=None, ge=8, le=1024, description="resize to this width and height; null: as stored"
@@ -97,11 +107,11 @@ class DataSettings(Section):
         ge=1,
         description="train on this many samples, chosen by (seed, id); null: all",
     )
-    validation_fraction: Annotated[float, Only("source", "packed")] = Field(
+    validation_fraction: Annotated[float, Only("source", "packed", "images")] = Field(
         default=0.1,
         gt=0,
         lt=1,
-        description="share of train held out if the file has no validation split",
+        description="share of train held out if the data has no validation split",
     )
     drawn: Annotated[DrawnFaces, Only("source", "drawn-faces")] = Field(
         default_factory=DrawnFaces, description="the drawn faces"

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "keras", "numpy", "h5py", "pydantic", "PIL", "ruamel")
 
 COMMANDS = (
+    ["wizard"],
     ["train"],
     ["evaluate"],
     ["predict"],

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from eactf import console
 from eactf.cli.data import data
 from eactf.data.packed import open_packed
 from eactf.data.readers.ferplus import NO_IMAGE, pack_ferplus
@@ -241,11 +240,7 @@ def test_the_command_says_what_it_kept_and_dropped_and_what_comes_next(tmp_path,
 
 
 def test_the_command_gives_its_report_as_json(tmp_path, files):
-    console.use_json(True)
-    try:
-        result = pack_command(files, tmp_path / "f.h5")
-    finally:
-        console.use_json(False)
+    result = pack_command(files, tmp_path / "f.h5", "--json")
     (line,) = result.output.splitlines()
     report = json.loads(line)
     assert (report["event"], report["rows"], report["kept"]) == ("packed", 7, 5)

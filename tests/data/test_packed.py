@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from eactf.data.packed import PackedWriter, open_packed, write_packed
+from eactf.data.packed import PackedWriter, exact, open_packed, write_packed
 from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, UsageError
 
@@ -30,8 +32,13 @@ def make_dataset():
         names=np.array(["a.png", "b.png", "é.png", "d.png", "longer name.png", "f.png"]),
         votes=votes,
         targets=soft,
+        columns={
+            "width / px": np.array(["1", "", "größer", "4", "5", "6"]),
+            "age": np.full(6, ""),
+        },
     )
-    splits = {"train": train, "test": make_samples(3, first_id=100)}
+    columns = {"age": np.array(["7", "8", "9"]), "width / px": np.array(["", "", ""])}
+    splits = {"train": train, "test": make_samples(3, first_id=100, columns=columns)}
     return Dataset(CLASSES, splits, "made in a test", {"kept": 9}, ("a", "b", "c", "d"))
 
 
@@ -44,6 +51,9 @@ def same_samples(left, right):
     assert left.labels.keys() == right.labels.keys()
     for name in left.labels:
         np.testing.assert_array_equal(left.labels[name], right.labels[name])
+    assert left.columns.keys() == right.columns.keys()
+    for name in left.columns:
+        np.testing.assert_array_equal(left.columns[name], right.columns[name])
 
 
 def begin(path, **changes):
@@ -96,9 +106,16 @@ def test_the_rows_of_a_split_lie_together_whatever_order_they_come_in(tmp_path):
     same_samples(back.splits["test"], test)
 
 
-def test_taking_rows_takes_their_votes_along():
-    samples = make_samples(3, votes=np.array([[1], [2], [3]], dtype=np.uint8))
-    np.testing.assert_array_equal(samples.take(np.array([2, 0])).votes, [[3], [1]])
+def test_taking_rows_takes_their_votes_and_columns_along():
+    votes, ages = np.array([[1], [2], [3]], dtype=np.uint8), np.array(["7", "8", "9"])
+    taken = make_samples(3, votes=votes, columns={"age": ages}).take(np.array([2, 0]))
+    np.testing.assert_array_equal(taken.votes, [[3], [1]])
+    np.testing.assert_array_equal(taken.columns["age"], ["9", "7"])
+
+
+def test_a_column_has_a_value_for_every_sample():
+    with pytest.raises(DataError, match="columns/ids has 2 rows, images has 3"):
+        make_samples(3, columns={"ids": np.array(["1", "2"])})
 
 
 def test_an_existing_file_is_kept_unless_overwriting_is_asked_for(tmp_path):
@@ -163,6 +180,7 @@ def test_a_number_of_images_that_was_not_announced_is_refused(tmp_path, rows, me
         ({"images": np.zeros((4, 4, 4, 3), np.uint8)}, r"expected \(4, 5, 4, 3\)"),
         ({"labels": {"other": np.zeros(4, int)}}, "labels/other was not declared"),
         ({"names": np.array(["a"] * 4)}, "names were not declared"),
+        ({"columns": {"age": np.array(["1"] * 4)}}, "column 'age' was not declared"),
         ({"split": "test"}, "no images were announced for split 'test'"),
     ],
 )
@@ -181,6 +199,9 @@ def test_rows_that_do_not_fit_the_declaration_are_refused(tmp_path, change, mess
         ({"counts": {"dev": 1}}, "unknown split 'dev'"),
         ({"label_sets": ("clean",)}, "cannot be called 'clean'"),
         ({"label_sets": ("a/b",)}, "cannot be called 'a/b'"),
+        ({"columns": {"": 4}}, "columns must be unique and not empty"),
+        ({"columns": {"note": 2000}}, "column 'note' takes 2000 bytes a value"),
+        ({"columns": dict.fromkeys(map(str, range(65)), 1)}, "64 columns"),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused(tmp_path, change, message):
@@ -199,3 +220,55 @@ def test_targets_that_are_no_shares_are_refused(tmp_path):
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(UsageError, match="a folder that does not exist"):
         begin(tmp_path / "nowhere" / "d.h5")
+
+
+def test_a_value_longer_than_its_column_is_refused(tmp_path):
+    samples = make_samples(4)
+    with (
+        pytest.raises(DataError, match="'age': a value takes more than 2 bytes"),
+        begin(tmp_path / "d.h5", columns={"age": 2}) as writer,
+    ):
+        ages = np.array(["1", "2", "3", "100"])
+        writer.append(samples.images, samples.ids, samples.given, "train", columns={"age": ages})
+
+
+def test_splits_that_fall_short_are_packed_without_gaps(tmp_path, monkeypatch):
+    monkeypatch.setattr(exact, "_CHUNK_BYTES", 100)  # a row at a time
+    train, test = make_samples(5), make_samples(3, first_id=50)
+    counts = {"train": 9, "validation": 2, "test": 4}
+    more = {"counts": counts, "has_names": True, "columns": {"age": 3}, "may_fall_short": True}
+    with begin(tmp_path / "d.h5", **more) as writer:
+        for split, samples in {"train": train, "test": test}.items():
+            texts = samples.ids.astype(str)
+            writer.append(
+                samples.images,
+                samples.ids,
+                samples.given,
+                split,
+                names=texts,
+                columns={"age": texts},
+            )
+    back = open_packed(tmp_path / "d.h5").splits
+    assert list(back) == ["train", "test"]
+    for split, samples in {"train": train, "test": test}.items():
+        texts = samples.ids.astype(str)
+        same_samples(back[split], replace(samples, names=texts, columns={"age": texts}))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["d.h5"]
+    whole = sum(samples.images.nbytes for samples in (train, test))
+    assert (tmp_path / "d.h5").stat().st_size < whole + 20_000
+
+
+def test_a_stop_while_gaps_are_closed_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exact, "_copy", interrupt)
+    with pytest.raises(KeyboardInterrupt), begin(tmp_path / "d.h5", may_fall_short=True) as writer:
+        put(writer, make_samples(2))
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_images_at_all_are_refused_even_where_fewer_may_come(tmp_path):
+    with pytest.raises(DataError, match="no images are left"):
+        begin(tmp_path / "d.h5", may_fall_short=True).__exit__(None, None, None)
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,9 @@ from eactf.data.packed import open_packed, write_packed
 from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, UnsafeFileError, UsageError
 
+NAMES_OF_65 = [str(number) for number in range(65)]
+"""One more than a file may have."""
+
 
 @pytest.fixture
 def packed(tmp_path):
@@ -23,6 +26,7 @@ def packed(tmp_path):
         names=np.array(["a", "b", "c", "d"]),
         votes=np.ones((4, 2), np.uint8),
         targets=np.full((4, 2), 0.5, np.float32),
+        columns={"age": np.array(["1", "2", "3", "4"]), "note": np.array(["", "", "x", ""])},
     )
     path = tmp_path / "good.h5"
     write_packed(path, Dataset(("cat", "dog"), {"train": samples}, "test", {}, ("cat", "dog")))
@@ -77,7 +81,10 @@ def bomb(file, name):
     file.create_dataset(name, (10**12, 1000, 1000, 3), "u1")
 
 
-@pytest.mark.parametrize("name", ["images", "labels/given", "labels", "extra", "labels/extra"])
+@pytest.mark.parametrize(
+    "name",
+    ["images", "labels/given", "labels", "extra", "labels/extra", "columns", "columns/0"],
+)
 @pytest.mark.parametrize("link", [soft_link, external_link])
 def test_soft_and_external_links_are_unsafe(packed, link, name):
     replaced(packed, name, link)
@@ -147,6 +154,13 @@ def test_a_group_with_very_many_members_is_unsafe(packed):
         ("id", array(np.int64(3)), "id: expected 1 dimensions"),
         ("extra", array(np.zeros(4)), "'extra' is not part of the form"),
         ("labels/a b", array(np.zeros(4, "<i2")), "'a b' is no name for a set"),
+        ("columns", array(np.zeros(4)), "columns: expected a group, received an array"),
+        ("columns/0", array(np.array([b"\xff"] * 4)), "columns/age: expected UTF-8"),
+        ("columns/0", array(np.array(["a"] * 4, dtype=h5py.string_dtype())), "columns/0: expected"),
+        ("columns/1", array(np.array([b"x" * 1025] * 4)), "columns/1: expected"),
+        ("columns/1", array(np.array([b"a"] * 3)), "columns/note: expected 4 rows"),
+        ("columns/2", array(np.array([b"a"] * 4)), "columns: expected 2, numbered from 0"),
+        ("columns/x", array(np.array([b"a"] * 4)), "received '0', '1', 'x'"),
     ],
 )
 def test_a_column_that_is_not_as_it_should_be_is_named(packed, name, make, message):
@@ -193,6 +207,13 @@ def test_a_missing_column_is_named(packed, name):
         ("class_names", np.bytes_(b"[" * 50_000), "class_names is not valid JSON"),
         ("class_names", np.array([b"a", b"b"]), "expected a single value"),
         ("notes", np.bytes_(b"[]"), "notes: expected a JSON object"),
+        ("columns", np.bytes_(b'["age"]'), "columns: expected 1, numbered from 0"),
+        ("columns", np.bytes_(b'["age", "age"]'), "columns: expected a list of unique names"),
+        (
+            "columns",
+            np.bytes_(json.dumps([str(n) for n in range(65)]).encode()),
+            "columns: expected a list",
+        ),
         ("source", "text of variable length", "source: expected fixed-length text"),
         ("source", np.bytes_(b"\xff\xfe"), "damaged"),
     ],
@@ -202,6 +223,15 @@ def test_an_attribute_that_is_not_as_it_should_be_is_named(packed, key, value, m
         file.attrs[key] = value
     with pytest.raises(DataError, match=message):
         open_packed(packed)
+
+
+def test_a_file_from_before_there_were_columns_still_opens(packed):
+    with h5py.File(packed, "r+") as file:
+        del file["columns"]
+        del file.attrs["columns"]
+    samples = open_packed(packed).splits["train"]
+    assert samples.columns == {}
+    assert samples.names.tolist() == ["a", "b", "c", "d"]
 
 
 def test_a_split_that_does_not_lie_together_is_still_read(packed):

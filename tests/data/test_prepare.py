@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eactf.data.packed import write_packed
 from eactf.data.prepare import prepare_data
 from eactf.data.records import Dataset, Samples
-from eactf.errors import DataError, UsageError
+from eactf.errors import DataError, RecipeError, UsageError
 from eactf.recipe import load_recipe
 
 NAMES = ("neutral", "happiness", "surprise", "sadness")
@@ -128,3 +130,66 @@ def test_no_file_at_all_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError) as caught:
         prepare_data(load_recipe(str(tmp_path / "r.yaml")).recipe)
     assert "--data" in str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Sixty grey images of 8 x 8 in four class folders, without splits."""
+    root = tmp_path / "faces"
+    for number in range(60):
+        place = root / NAMES[number % 4]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number).save(place / f"{number}.png")
+    return root
+
+
+def from_images(path, *settings):
+    file = path.with_name("recipe.yaml")
+    file.write_text(f"data:\n  source: images\n  path: '{path}'\n")
+    return prepare_data(load_recipe(str(file), settings).recipe)
+
+
+def test_a_folder_is_packed_for_the_run_and_nothing_stays_on_the_disk(
+    folder, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    data = from_images(folder)
+    assert not list((tmp_path / "temporary").iterdir())
+    assert len(data.train) + len(data.validation) == 60
+    numbers = [int(name.rpartition("/")[2].removesuffix(".png")) for name in data.train.names]
+    np.testing.assert_array_equal(data.train.images[:, 0, 0, 0], numbers)
+    told = capsys.readouterr().out
+    assert f"eactf data pack {folder} -o faces.h5" in told
+
+
+def test_images_are_packed_in_the_size_and_channels_of_the_recipe(folder):
+    data = from_images(folder, "data.image_size=12", "data.channels=3")
+    assert data.dataset.image_shape == (12, 12, 3)
+
+
+def test_a_packed_file_may_stand_in_for_images(folder, pack):
+    path = pack(train=samples(40), validation=samples(12, 100))
+    assert len(from_images(path).train) == 40
+    file = folder.with_name("r.yaml")
+    file.write_text(f"data:\n  source: images\n  path: '{folder}'\n")
+    recipe = load_recipe(str(file), [f"data.path={path}"]).recipe
+    assert recipe.data.source == "images"
+    assert len(prepare_data(recipe).train) == 40
+
+
+def test_bad_images_of_a_run_are_left_out_up_to_the_share_allowed(folder, capsys):
+    (folder / "surprise" / "2.png").write_text("no image")
+    with pytest.raises(DataError, match="1 of 60 images cannot be used") as caught:
+        from_images(folder)
+    assert f"eactf data check {folder}" in caught.value.hint
+    assert [path.name for path in folder.parent.iterdir() if path.suffix == ".csv"] == []
+    data = from_images(folder, "data.max_bad=0.05")
+    assert len(data.train) + len(data.validation) == 59
+    assert "1 image is left out: not an image" in capsys.readouterr().err
+
+
+def test_the_share_of_bad_images_has_a_meaning_for_images_only(tmp_path):
+    (tmp_path / "r.yaml").write_text("data:\n  source: packed\n  max_bad: 0.1\n")
+    with pytest.raises(RecipeError, match=r"data\.max_bad"):
+        load_recipe(str(tmp_path / "r.yaml"))

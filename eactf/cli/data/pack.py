@@ -2,114 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from eactf import console
+from eactf.cli.data.packing import output_options, pack_listing
+from eactf.cli.data.source_options import source_options
+from eactf.cli.options import FILE_PATH
 
 if TYPE_CHECKING:
-    from eactf.data.readers.ferplus import PackReport
+    from eactf.data.sources import SourceOptions
 
 __all__ = ["pack"]
 
-_PATH = click.Path(path_type=Path)
 
+@click.command(options_metavar="-o FILE [OPTIONS]")
+@click.argument("path", type=FILE_PATH, metavar="")  # the command is called PATH itself
+@source_options
+@output_options
+def pack_path(path: Path, options: SourceOptions, **output: Any) -> None:
+    """Pack the labelled images of PATH into one HDF5 file.
 
-@click.group()
-def pack() -> None:
-    """Pack a data set into one HDF5 file."""
-
-
-@pack.command()
-@click.option("--images", required=True, type=_PATH, help="Kaggle's fer2013.csv.")
-@click.option("--votes", required=True, type=_PATH, help="Microsoft's fer2013new.csv.")
-@click.option("-o", "--output", required=True, type=_PATH, help="The packed file to write.")
-@click.option(
-    "--vote-rule",
-    type=click.Choice(["argmax", "majority", "soft"]),
-    default="argmax",
-    show_default=True,
-    help="argmax: the most voted emotion; majority: more than half of all votes; soft: as argmax,"
-    " with the votes' shares as target.",
-)
-@click.option(
-    "--classes",
-    type=click.Choice(["8", "7"]),
-    default="8",
-    show_default=True,
-    help="7 leaves out contempt.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-def ferplus(
-    images: Path, votes: Path, output: Path, vote_rule: str, classes: str, overwrite: bool
-) -> None:
-    """Pack FERPlus from the two published CSV files.
+    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), or a file
+    of arrays (.npz, .h5). Your files are never changed.
 
     \b
-    eactf data pack ferplus --images fer2013.csv --votes fer2013new.csv -o ferplus.h5
+    eactf data pack faces/ -o faces.h5
+    eactf data pack labels.csv -o faces.h5 --label expression --size 64
     """
-    from eactf.data.readers.ferplus import pack_ferplus  # NumPy and h5py only where needed
+    from eactf.data.sources import open_source  # NumPy and Pillow only where needed
 
-    with _progress_bar() as progress:
-        report = pack_ferplus(
-            images,
-            votes,
-            output,
-            rule=vote_rule,
-            classes=int(classes),
-            overwrite=overwrite,
-            progress=progress,
-        )
-    console.emit("packed", **report.as_dict())
-    _show(report)
+    pack_listing(open_source(path, options), **output)
 
 
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A function that moves a bar on the terminal, or None where there is no terminal."""
-    if not console.is_terminal():
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+class _Pack(click.Group):
+    """A group of the published data sets, whose command for everything else is `pack PATH`."""
 
-    columns = (TextColumn("packing"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=console.out(), transient=True) as bar:
-        task = bar.add_task("packing", total=None)
-        yield lambda done, rows: bar.update(task, completed=done, total=rows)
+    def list_commands(self, context: click.Context) -> list[str]:
+        from eactf.data.readers.catalogue import NAMES
+
+        return list(NAMES)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name == _PATH:
+            return pack_path
+        if name == "ferplus":
+            from eactf.cli.data.pack_ferplus import ferplus
+
+            return ferplus
+        from eactf.cli.data.published import published_command
+
+        return published_command(name) if name in self.list_commands(context) else None
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        asks_help = bool(args) and args[0] in context.help_option_names
+        if args and not asks_help and args[0] not in self.list_commands(context):
+            args = [_PATH, *args]
+        return super().parse_args(context, args)
+
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        pack_path.format_help(click.Context(pack_path, context, info_name=_PATH), formatter)
+        from eactf.data.readers.catalogue import all_cards
+
+        with formatter.section("Published data sets, by eactf data pack NAME ..."):
+            formatter.write_dl([(card.name, card.title) for card in all_cards()])
 
 
-def _show(report: PackReport) -> None:
-    console.say(
-        f"packed {report.kept:,} of {report.rows:,} images into {report.path}", markup=False
-    )
-    console.say(f"vote rule: {report.rule}, {len(report.class_names)} classes")
-    splits = {name: split for name, split in report.splits.items() if split.rows}
-    reasons = sorted({reason for split in splits.values() for reason in split.dropped})
-    lines = {
-        "rows": [split.rows for split in splits.values()],
-        "kept": [split.kept for split in splits.values()],
-        **{f"dropped: {r}": [s.dropped.get(r, 0) for s in splits.values()] for r in reasons},
-        "kept, tie": [split.ties for split in splits.values()],
-    }
-    console.say()
-    console.table(["", *splits], [[name, *map("{:,}".format, row)] for name, row in lines.items()])
-    console.say()
-    console.table(
-        ["class", *splits],
-        [
-            [name, *(f"{split.classes[name]:,}" for split in splits.values())]
-            for name in report.class_names
-        ],
-    )
-    console.say()
-    for name, split in splits.items():
-        if split.kept:
-            share = f"{100 * split.agree / split.kept:.1f} %"
-            console.say(f"{name}: FER2013's own label is the consensus for {share} of the kept")
-    console.say()
-    console.say(f"next: eactf train --recipe ferplus-noise20 --data {report.path}", markup=False)
+_PATH = "PATH"
+
+
+@click.group(cls=_Pack, name="pack")
+def pack() -> None:
+    """Pack labelled images into one HDF5 file."""

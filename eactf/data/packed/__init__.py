@@ -2,7 +2,8 @@
 
 ::
 
-    /                    attributes format, version, class_names, vote_columns, source, notes
+    /                    attributes format, version, class_names, vote_columns, columns, source,
+    |                    notes
     |-- images           (n, height, width, channels) uint8
     |-- id               (n,) int64, unique
     |-- split            (n,) uint8, index into records.SPLITS; the rows of a split lie together
@@ -12,11 +13,13 @@
     |   `-- <name>       (n,) int16, -1 where there is none  (any number)
     |-- votes            (n, vote columns) uint8 or float32  (optional; zeros where none)
     |-- targets          (n, classes) float32                (optional; zeros where none)
-    `-- name             (n,) fixed-length UTF-8             (optional; empty where none)
+    |-- name             (n,) fixed-length UTF-8             (optional; empty where none)
+    `-- columns/                                             (optional)
+        `-- 0, 1, ...    (n,) fixed-length UTF-8; the attribute columns has their names
 
 Why contiguous and uncompressed: random batches through chunks are 14 to 330 times slower, and a
 contiguous array can be memory-mapped, past the HDF5 library altogether. The text attributes are
-fixed-length UTF-8, three of them JSON, so that their size is known before they are read.
+fixed-length UTF-8, four of them JSON, so that their size is known before they are read.
 """
 
 from eactf.data.packed.reader import open_packed

@@ -13,7 +13,9 @@ __all__ = [
     "LABEL",
     "LABEL_NAME",
     "MAX_ATTRIBUTE",
+    "MAX_CELL",
     "MAX_CLASSES",
+    "MAX_COLUMNS",
     "MAX_LABEL_SETS",
     "MAX_NAME",
     "SPLIT",
@@ -34,6 +36,8 @@ VOTE_TYPES = (np.dtype("u1"), np.dtype("<f4"))
 
 MAX_CLASSES = 32_767  # what an int16 can index
 MAX_LABEL_SETS = 64
+MAX_COLUMNS = 64  # further columns of a manifest
+MAX_CELL = 1_024  # bytes of one sample's value there
 MAX_NAME = 1_024  # bytes of one sample's name
 MAX_ATTRIBUTE = 60_000  # HDF5 keeps an attribute of under 64 KiB in the object header
 

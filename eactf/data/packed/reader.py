@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["open_packed"]
 
 _REPACK = "pack the data again, for example with: eactf data pack"
 _REQUIRED = ("images", "id", "split", "labels")
-_OPTIONAL = ("votes", "targets", "name")
+_OPTIONAL = ("votes", "targets", "name", "columns")
 
 
 def open_packed(path: str | Path) -> Dataset:
@@ -34,12 +34,14 @@ def open_packed(path: str | Path) -> Dataset:
         vote_columns = _names(path, file, "vote_columns", layout.MAX_CLASSES)
         source, notes = file.text("source"), _notes(path, file)
         columns = _columns(path, file)
+        further = _further_columns(path, file)
+        columns |= further
     _check_shapes(path, columns, len(class_names), len(vote_columns))
     arrays = {name: column.read() for name, column in columns.items() if name != "images"}
     _check_values(path, arrays, len(class_names))
     images = columns["images"].map()
     splits = {
-        name: _samples(path, images, arrays, np.flatnonzero(arrays["split"] == index))
+        name: _samples(path, images, arrays, tuple(further), arrays["split"] == index)
         for index, name in enumerate(SPLITS)
         if (arrays["split"] == index).any()
     }
@@ -113,6 +115,27 @@ def _columns(path: Path, file: HDF5) -> dict[str, Column]:
     return columns
 
 
+def _further_columns(path: Path, file: HDF5) -> dict[str, Column]:
+    """The columns of the group `columns` as `columns/<name>`, in their order; none in old files."""
+    if "columns" not in file.members("/"):
+        return {}
+    if not file.is_group("columns"):
+        raise DataError(f"{path}: columns: expected a group, received an array", hint=_REPACK)
+    names = _names(path, file, "columns", layout.MAX_COLUMNS)
+    members = file.members("/columns")
+    if sorted(members) != sorted(str(index) for index in range(len(names))):
+        raise DataError(
+            f"{path}: columns: expected {len(names)}, numbered from 0, as the attribute says,"
+            f" received {', '.join(map(repr, members)) or 'none'}",
+            hint=_REPACK,
+        )
+    text = [np.dtype(f"S{layout.MAX_CELL}")]
+    return {
+        f"columns/{name}": file.column(f"columns/{index}", text, 1)
+        for index, name in enumerate(names)
+    }
+
+
 def _label_names(path: Path, file: HDF5) -> tuple[str, ...]:
     names = file.members("/labels")
     if "given" not in names:
@@ -166,8 +189,13 @@ def _check_range(path: Path, name: str, array: np.ndarray, low: int, high: int) 
 
 
 def _samples(
-    path: Path, images: np.memmap, arrays: Mapping[str, np.ndarray], rows: np.ndarray
+    path: Path,
+    images: np.memmap,
+    arrays: Mapping[str, np.ndarray],
+    columns: Sequence[str],
+    here: np.ndarray,
 ) -> Samples:
+    rows = np.flatnonzero(here)
     first, last = int(rows[0]), int(rows[-1])
     # A slice of the map reads nothing; rows that do not lie together have to be copied.
     where = slice(first, last + 1) if last - first + 1 == len(rows) else rows
@@ -185,6 +213,10 @@ def _samples(
         targets=_targets(path, arrays, where),
         labels={name: array for name, array in labels.items() if array is not None},
         names=_sample_names(path, arrays, where),
+        columns={
+            name.removeprefix("columns/"): _texts(path, name, arrays[name][where])
+            for name in columns
+        },
         votes=_known(arrays["votes"][where], 0) if "votes" in arrays else None,
     )
 
@@ -209,7 +241,11 @@ def _sample_names(
 ) -> np.ndarray | None:
     if "name" not in arrays or not arrays["name"][where].any():
         return None
+    return _texts(path, "name", arrays["name"][where])
+
+
+def _texts(path: Path, name: str, encoded: np.ndarray) -> np.ndarray:
     try:
-        return np.char.decode(arrays["name"][where], "utf-8")
+        return np.char.decode(encoded, "utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: name: expected UTF-8 text", hint=_REPACK) from error
+        raise DataError(f"{path}: {name}: expected UTF-8 text", hint=_REPACK) from error

@@ -14,8 +14,20 @@ import h5py
 import numpy as np
 
 from eactf.data.packed import layout
+from eactf.data.packed.exact import copy_rows
+from eactf.data.packed.values import (
+    check_destination,
+    check_names,
+    checked_targets,
+    checked_votes,
+    encoded_texts,
+    in_range,
+    regions_of,
+    text_width,
+    vote_type,
+)
 from eactf.data.records import MAX_ID, SPLITS, Dataset, Samples
-from eactf.errors import DataError, UsageError
+from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
 
 __all__ = ["PackedWriter", "write_packed"]
@@ -31,6 +43,8 @@ class PackedWriter:
     `counts` says how many images each split will get, so that the rows of a split lie together
     whatever order they come in. The file appears under `path` only on a clean exit, complete and
     flushed to disk; after a failure nothing is left behind. `notes` may be added to until then.
+    `columns` are further columns of text with the most bytes a value takes. With `may_fall_short`
+    a split may get fewer images than announced; the file is then written a second time, exact.
 
     Raises `UsageError` where `path` exists (unless `overwrite`) or its folder does not, and
     `DataError` for rows that do not fit what was declared, and where the disk refuses.
@@ -62,6 +76,8 @@ class PackedWriter:
         vote_dtype: str = "uint8",
         has_targets: bool = False,
         has_names: bool = False,
+        columns: Mapping[str, int] | None = None,
+        may_fall_short: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
@@ -73,13 +89,16 @@ class PackedWriter:
         self._source = source
         self._label_sets = tuple(label_sets)
         self._has_names = has_names
-        self._regions = _regions(counts)
+        self._columns = dict(columns or {})
+        self._may_fall_short = may_fall_short
+        self._regions = regions_of(counts)
         self._filled = dict.fromkeys(self._regions, 0)
         self._names: dict[int, np.ndarray] = {}
         self._check_declaration()
-        _check_destination(self.path, overwrite)
+        check_destination(self.path, overwrite)
         self._count = sum(counts.values())
         self._temporary = temporary_name(self.path)
+        self._exact = self._temporary.with_name(f"{self._temporary.name}.exact")
         self._file = self._guard(lambda: h5py.File(self._temporary, "w"))
         try:
             self._create(image_shape, has_clean, has_targets)
@@ -99,6 +118,7 @@ class PackedWriter:
         labels: Mapping[str, np.ndarray] | None = None,
         votes: np.ndarray | None = None,
         names: np.ndarray | None = None,
+        columns: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown."""
         rows = self._reserve(split, len(images))
@@ -106,19 +126,21 @@ class PackedWriter:
             raise DataError(f"images are {np.asarray(images).dtype}, a packed file holds uint8")
         classes = len(self._class_names)
         self._put("images", images, rows)
-        self._put("id", _in_range("id", ids, 0, MAX_ID), rows)
+        self._put("id", in_range("id", ids, 0, MAX_ID), rows)
         self._put("split", np.full(len(images), SPLITS.index(split), layout.SPLIT), rows)
-        self._put("labels/given", _in_range("given label", given, 0, classes - 1), rows)
+        self._put("labels/given", in_range("given label", given, 0, classes - 1), rows)
         for name, array in {"clean": clean, **(labels or {})}.items():
             if array is not None:
-                checked = _in_range(f"{name} label", array, -1, classes - 1)
+                checked = in_range(f"{name} label", array, -1, classes - 1)
                 self._put(f"labels/{name}", checked, rows)
         if votes is not None:
-            self._put("votes", _checked_votes(votes, self._vote_dtype), rows)
+            self._put("votes", checked_votes(votes, self._vote_dtype), rows)
         if targets is not None:
-            self._put("targets", _checked_targets(targets), rows)
+            self._put("targets", checked_targets(targets), rows)
         if names is not None:
             self._put_names(names, rows)
+        for name, texts in (columns or {}).items():
+            self._put_column(name, texts, rows)
         self._filled[split] += len(images)
 
     def __enter__(self) -> Self:
@@ -140,12 +162,19 @@ class PackedWriter:
             raise
 
     def _check_declaration(self) -> None:
-        _check_names("class names", self._class_names)
+        check_names("class names", self._class_names)
         if not 1 <= len(self._class_names) <= layout.MAX_CLASSES:
             raise DataError(f"a packed file holds 1 to {layout.MAX_CLASSES} classes")
         if self._vote_columns:
-            _check_names("vote columns", self._vote_columns)
-        _check_names("label sets", self._label_sets)
+            check_names("vote columns", self._vote_columns)
+        check_names("label sets", self._label_sets)
+        check_names("columns", tuple(self._columns))
+        for name, width in self._columns.items():
+            if not 1 <= width <= layout.MAX_CELL or len(self._columns) > layout.MAX_COLUMNS:
+                raise DataError(
+                    f"column {name!r} takes {width} bytes a value: a packed file holds"
+                    f" {layout.MAX_COLUMNS} columns of up to {layout.MAX_CELL} bytes"
+                )
         for name in self._label_sets:
             if name in ("given", "clean") or not layout.LABEL_NAME.fullmatch(name):
                 raise DataError(
@@ -167,6 +196,8 @@ class PackedWriter:
             self._column("votes", (n, len(self._vote_columns)), self._vote_dtype, missing=0)
         if has_targets:
             self._column("targets", (n, len(self._class_names)), layout.TARGET, missing=0)
+        for index, width in enumerate(self._columns.values()):
+            self._column(f"columns/{index}", (n,), np.dtype(f"S{width}"))
 
     def _column(
         self, name: str, shape: tuple[int, ...], dtype: np.dtype, *, missing: int | None = None
@@ -199,21 +230,49 @@ class PackedWriter:
             raise DataError("names were not declared when the packed file was begun")
         if len(names) != rows.stop - rows.start:
             raise DataError(f"{len(names)} names for {rows.stop - rows.start} images")
-        encoded = np.array([str(name).encode() for name in names], dtype=np.bytes_)
+        encoded = encoded_texts(names)
         if encoded.dtype.itemsize > layout.MAX_NAME:
             raise DataError(f"a sample's name is longer than {layout.MAX_NAME} bytes")
         if len(encoded):
             self._names[rows.start] = encoded
 
+    def _put_column(self, name: str, texts: np.ndarray, rows: slice) -> None:
+        if name not in self._columns:
+            raise DataError(f"column {name!r} was not declared when the packed file was begun")
+        encoded = encoded_texts(texts)
+        if encoded.dtype.itemsize > self._columns[name]:
+            raise DataError(f"column {name!r}: a value takes more than {self._columns[name]} bytes")
+        self._put(f"columns/{list(self._columns).index(name)}", encoded, rows)
+
     def _finish(self) -> None:
-        for split, (_, count) in self._regions.items():
-            if self._filled[split] != count:
-                raise DataError(f"split {split!r}: {self._filled[split]} of {count} images came")
-        self._check_ids()
+        short = [split for split, (_, count) in self._regions.items() if self._missing(split)]
+        if short and not self._may_fall_short:
+            filled, count = self._filled[short[0]], self._regions[short[0]][1]
+            raise DataError(f"split {short[0]!r}: {filled} of {count} images came")
         self._guard(self._write_names)
+        if short:
+            self._guard(self._leave_out_missing)
+        self._check_ids()
         self._guard(self._write_attributes)
         self._guard(self._file.close)
         self._guard(self._publish)
+
+    def _missing(self, split: str) -> int:
+        return self._regions[split][1] - self._filled[split]
+
+    def _leave_out_missing(self) -> None:
+        regions = [
+            slice(start, start + self._filled[split])
+            for split, (start, _) in self._regions.items()
+            if self._filled[split]
+        ]
+        if not regions:
+            raise DataError("no images are left to pack")
+        with h5py.File(self._exact, "w") as exact:
+            copy_rows(self._file, exact, regions)
+        self._file.close()
+        os.replace(self._exact, self._temporary)
+        self._file = h5py.File(self._temporary, "r+")
 
     def _check_ids(self) -> None:
         ids, counts = np.unique(self._file["id"][...], return_counts=True)
@@ -235,6 +294,7 @@ class PackedWriter:
             "format": layout.FORMAT,
             "class_names": json.dumps(self._class_names),
             "vote_columns": json.dumps(self._vote_columns),
+            "columns": json.dumps(list(self._columns)),
             "source": self._source or "unknown",
             "notes": json.dumps(self.notes, default=_plain),
         }
@@ -246,7 +306,7 @@ class PackedWriter:
         self._file.attrs["version"] = np.int64(layout.VERSION)
 
     def _publish(self) -> None:
-        _check_destination(self.path, self._overwrite)
+        check_destination(self.path, self._overwrite)
         move_into_place(self._temporary, self.path)
 
     def _guard(self, action: Callable[[], T]) -> T:
@@ -264,6 +324,7 @@ class PackedWriter:
         with suppress(OSError, RuntimeError):  # a full disk fails the last flush too
             self._file.close()
         self._temporary.unlink(missing_ok=True)
+        self._exact.unlink(missing_ok=True)
 
 
 def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False) -> None:
@@ -281,9 +342,10 @@ def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False)
         label_sets=label_sets,
         has_clean=any(samples.clean is not None for samples in present),
         vote_columns=dataset.vote_columns,
-        vote_dtype=_vote_dtype(present),
+        vote_dtype=vote_type([samples.votes for samples in present]),
         has_targets=any(samples.targets is not None for samples in present),
         has_names=any(samples.names is not None for samples in present),
+        columns=_column_widths(present),
         overwrite=overwrite,
     ) as writer:
         batch = max(1, _BATCH_BYTES // max(1, int(np.prod(dataset.image_shape))))
@@ -306,69 +368,16 @@ def _append(writer: PackedWriter, samples: Samples, rows: slice, split: str) -> 
         labels={name: array[rows] for name, array in samples.labels.items()},
         votes=pick(samples.votes),
         names=pick(samples.names),
+        columns={name: array[rows] for name, array in samples.columns.items()},
     )
 
 
-def _regions(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """First row and number of rows of each split, in the order of `SPLITS`."""
-    unknown = [name for name in counts if name not in SPLITS]
-    if unknown:
-        raise DataError(f"unknown split {unknown[0]!r}; a data set has {', '.join(SPLITS)}")
-    regions = {}
-    start = 0
-    for name in SPLITS:
-        if counts.get(name, 0) > 0:
-            regions[name] = (start, counts[name])
-            start += counts[name]
-    if not regions:
-        raise DataError("no images are left to pack")
-    return regions
-
-
-def _check_names(what: str, names: Sequence[str]) -> None:
-    if len(set(names)) != len(names) or not all(names):
-        raise DataError(f"{what} must be unique and not empty: {', '.join(map(repr, names))}")
-
-
-def _check_destination(path: Path, overwrite: bool) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        found = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise UsageError(f"{path} {found}", hint="give the name of the file to write")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists already", hint="choose another name or pass --overwrite")
-
-
-def _in_range(what: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{what}: expected integers, received {array.dtype}")
-    if array.size and (int(array.min()) < low or int(array.max()) > high):
-        found = f"{array.min()} to {array.max()}"
-        raise DataError(f"{what}: expected {low} to {high}, received {found}")
-    return array
-
-
-def _checked_votes(votes: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype == np.uint8:
-        return _in_range("votes", votes, 0, 255)
-    if not (np.isfinite(votes) & (votes >= 0)).all():
-        raise DataError("votes: expected finite values >= 0")
-    return votes
-
-
-def _checked_targets(targets: np.ndarray) -> np.ndarray:
-    if not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1, atol=1e-3)):
-        raise DataError("targets: expected rows of shares >= 0 that sum to 1")
-    return targets
-
-
-def _vote_dtype(splits: Sequence[Samples]) -> str:
-    votes = [samples.votes for samples in splits if samples.votes is not None]
-    small = all(
-        array.dtype.kind in "iu" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
-        for array in votes
-    )
-    return "uint8" if small else "float32"
+def _column_widths(splits: Sequence[Samples]) -> dict[str, int]:
+    widths: dict[str, int] = {}
+    for samples in splits:
+        for name, texts in samples.columns.items():
+            widths[name] = max(widths.get(name, 1), text_width(texts))
+    return widths
 
 
 def _plain(value: object) -> object:

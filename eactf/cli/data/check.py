@@ -1,0 +1,119 @@
+"""`eactf data check`: find what is wrong with a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eactf import console
+from eactf.cli.data.source_options import source_options
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from eactf.data.findings import Finding
+    from eactf.data.fingerprint import Fingerprint
+    from eactf.data.sources import SourceOptions
+
+__all__ = ["check"]
+
+_SHOWN = 4
+"""Files named of each finding, where not all are asked for."""
+
+
+@click.command()
+@click.argument("path", type=FILE_PATH)
+@source_options
+@click.option("--all", "everything", is_flag=True, help="Name every file of every finding.")
+@json_option
+@click.pass_context
+def check(context: click.Context, path: Path, options: SourceOptions, everything: bool) -> None:
+    """Find what is wrong with the labelled images of PATH; nothing is changed.
+
+    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), a file of
+    arrays (.npz, .h5) or a packed file. The exit code is 3 when there is an error among the
+    findings, 0 when there are only warnings and notes.
+
+    \b
+    eactf data check my-faces/
+    """
+    from eactf.data.checks import check as find_faults
+    from eactf.data.duplicates import find_duplicates
+    from eactf.data.fingerprint import take_fingerprint
+    from eactf.data.scan import scan
+    from eactf.data.sources import open_source
+
+    listing = open_source(path, options)
+    with progress_bar("looking") as progress:
+        scanned = scan(listing, progress=progress)
+    duplicates = find_duplicates(scanned)
+    fingerprint = take_fingerprint(listing, scanned, duplicates)
+    findings = find_faults(listing, scanned, duplicates)
+    console.emit("fingerprint", **fingerprint.as_dict())
+    _show_header(path, fingerprint)
+    for finding in findings:
+        console.emit("finding", **asdict(finding))
+        _show(finding, len(finding.files) if everything else _SHOWN)
+    counts = {kind: sum(f.severity == kind for f in findings) for kind in _PLURAL}
+    console.emit("verdict", ok=not counts["error"], **{_PLURAL[k]: n for k, n in counts.items()})
+    _show_verdict(counts, everything or all(len(f.files) <= _SHOWN for f in findings))
+    if counts["error"]:
+        context.exit(3)
+
+
+_PLURAL = {"error": "errors", "warning": "warnings", "note": "notes"}
+
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def _show_header(path: Path, found: Fingerprint) -> None:
+    sizes = f"{found.widths.median} x {found.heights.median} pixels"
+    if not found.same_size:
+        sizes = (
+            f"{found.widths.least} x {found.heights.least} to"
+            f" {found.widths.most} x {found.heights.most} pixels"
+        )
+    bad = f" ({sum(found.bad.values()):,} cannot be used)" if found.bad else ""
+    colours = {1.0: "grey", 0.0: "colour"}.get(found.grey_share, "grey and colour")
+    console.say(
+        f"{path} ({found.kind}): {_number(found.images, 'image')}{bad},"
+        f" {_number(len(found.class_names), 'class', 'classes')}, {sizes}, {colours}\n",
+        markup=False,
+    )
+    rows = [
+        [name, *(f"{counts[name]:,}" for counts in found.class_counts.values())]
+        for name in found.class_names
+    ]
+    if found.splits:
+        rows.append(["all", *(f"{count:,}" for count in found.splits.values())])
+        console.table(["class", *found.splits], rows)
+        console.say()
+
+
+def _show(finding: Finding, most: int) -> None:
+    style = _STYLES[finding.severity]
+    console.say(f"[{style}]{finding.severity}[/] [bold]{finding.code}[/]")
+    console.say(f"  {finding.what}", markup=False)
+    for name in finding.files[:most]:
+        console.say(f"    {name}", markup=False)
+    if len(finding.files) > most:
+        console.say(f"    and {len(finding.files) - most:,} more")
+    console.say(f"  fix: {finding.fix}\n", markup=False)
+
+
+def _show_verdict(counts: Mapping[str, int], all_shown: bool) -> None:
+    if not all_shown:
+        console.say("every file by name: --all")
+    said = ", ".join(_number(counts[kind], kind) for kind in counts if counts[kind])
+    if counts["error"]:
+        console.say(f"[bold red]mend the errors first[/]: {said}")
+    else:
+        console.say(f"[bold green]nothing stands in the way[/]: {said or 'nothing found'}")
+
+
+def _number(count: int, singular: str, plural: str = "") -> str:
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

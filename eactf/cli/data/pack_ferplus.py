@@ -1,0 +1,94 @@
+"""`eactf data pack ferplus`: FERPlus from its two published CSV files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eactf import console
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from eactf.data.readers.ferplus import PackReport
+
+__all__ = ["ferplus"]
+
+
+@click.command()
+@click.option("--images", required=True, type=FILE_PATH, help="Kaggle's fer2013.csv.")
+@click.option("--votes", required=True, type=FILE_PATH, help="Microsoft's fer2013new.csv.")
+@click.option("-o", "--output", required=True, type=FILE_PATH, help="The packed file to write.")
+@click.option(
+    "--vote-rule",
+    type=click.Choice(["argmax", "majority", "soft"]),
+    default="argmax",
+    show_default=True,
+    help="argmax: the most voted emotion; majority: more than half of all votes; soft: as argmax,"
+    " with the votes' shares as target.",
+)
+@click.option(
+    "--classes",
+    type=click.Choice(["8", "7"]),
+    default="8",
+    show_default=True,
+    help="7 leaves out contempt.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@json_option
+def ferplus(
+    images: Path, votes: Path, output: Path, vote_rule: str, classes: str, overwrite: bool
+) -> None:
+    """Pack FERPlus from the two published CSV files.
+
+    \b
+    eactf data pack ferplus --images fer2013.csv --votes fer2013new.csv -o ferplus.h5
+    """
+    from eactf.data.readers.ferplus import pack_ferplus  # NumPy and h5py only where needed
+
+    with progress_bar("packing") as progress:
+        report = pack_ferplus(
+            images,
+            votes,
+            output,
+            rule=vote_rule,
+            classes=int(classes),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.emit("packed", **report.as_dict())
+    _show(report)
+
+
+def _show(report: PackReport) -> None:
+    console.say(
+        f"packed {report.kept:,} of {report.rows:,} images into {report.path}", markup=False
+    )
+    console.say(f"vote rule: {report.rule}, {len(report.class_names)} classes")
+    splits = {name: split for name, split in report.splits.items() if split.rows}
+    reasons = sorted({reason for split in splits.values() for reason in split.dropped})
+    lines = {
+        "rows": [split.rows for split in splits.values()],
+        "kept": [split.kept for split in splits.values()],
+        **{f"dropped: {r}": [s.dropped.get(r, 0) for s in splits.values()] for r in reasons},
+        "kept, tie": [split.ties for split in splits.values()],
+    }
+    console.say()
+    console.table(["", *splits], [[name, *map("{:,}".format, row)] for name, row in lines.items()])
+    console.say()
+    console.table(
+        ["class", *splits],
+        [
+            [name, *(f"{split.classes[name]:,}" for split in splits.values())]
+            for name in report.class_names
+        ],
+    )
+    console.say()
+    for name, split in splits.items():
+        if split.kept:
+            share = f"{100 * split.agree / split.kept:.1f} %"
+            console.say(f"{name}: FER2013's own label is the consensus for {share} of the kept")
+    console.say()
+    console.say(f"next: eactf train --recipe ferplus-noise20 --data {report.path}", markup=False)

@@ -1,0 +1,74 @@
+"""The options of how a user's own data is to be read, shared by `data pack` and `data check`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eactf.cli.options import FILE_PATH
+
+__all__ = ["source_options"]
+
+_OPTIONS = (
+    click.option("--label", metavar="NAME", help="The column or array with the label to train on."),
+    click.option("--clean", metavar="NAME", help="The column or array with the true label."),
+    click.option("--path-column", metavar="NAME", help="The manifest's column of image paths."),
+    click.option("--split-column", metavar="NAME", help="The manifest's column of splits."),
+    click.option(
+        "--votes", metavar="A,B,C", default="", help="The columns with the annotators' votes."
+    ),
+    click.option(
+        "--vote-rule",
+        type=click.Choice(["argmax", "majority", "soft"]),
+        default="argmax",
+        show_default=True,
+        help="argmax: the most voted class; majority: more than half of all votes; soft: as argmax,"
+        " with the votes' shares as target.",
+    ),
+    click.option("--root", type=FILE_PATH, help="The folder that a manifest's paths start from."),
+    click.option(
+        "--merge-spellings", is_flag=True, help="Take 'Happy' and 'happy ' for one class."
+    ),
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--label`, `--clean`, `--votes`, ...; the command gets them as one argument `options`.
+
+    That is an `eactf.data.sources.SourceOptions`.
+    """
+
+    @functools.wraps(command)
+    def with_options(
+        *,
+        label: str | None,
+        clean: str | None,
+        path_column: str | None,
+        split_column: str | None,
+        votes: str,
+        vote_rule: str,
+        root: Path | None,
+        merge_spellings: bool,
+        **others: Any,
+    ) -> Any:
+        from eactf.data.sources import SourceOptions  # NumPy only where needed
+
+        options = SourceOptions(
+            label=label,
+            clean=clean,
+            path_column=path_column,
+            split_column=split_column,
+            votes=tuple(name.strip() for name in votes.split(",") if name.strip()),
+            vote_rule=vote_rule,
+            root=root,
+            merge_spellings=merge_spellings,
+        )
+        return command(options=options, **others)
+
+    return functools.reduce(
+        lambda function, option: option(function), reversed(_OPTIONS), with_options
+    )

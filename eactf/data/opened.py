@@ -1,0 +1,72 @@
+"""A data set from a path, whatever lies there: packed already, or packed now for this one run."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from pathlib import Path
+
+import h5py
+
+from eactf import console
+from eactf.data.pack_report import PackReport
+from eactf.data.packed import open_packed
+from eactf.data.packing import pack
+from eactf.data.records import Dataset
+from eactf.data.sources import SourceOptions, open_source
+from eactf.data.sources.packed import is_packed
+
+__all__ = ["holds_images", "open_data"]
+
+_HDF5 = (".h5", ".hdf5", ".hdf")
+_AS_THEY_ARE = SourceOptions()
+
+
+def holds_images(path: Path) -> bool:
+    """Whether `path` is something to be packed first; False for what is not there."""
+    if path.is_file() and h5py.is_hdf5(path):
+        return not is_packed(path)
+    return path.is_dir() or (path.exists() and path.suffix.lower() not in _HDF5)
+
+
+def open_data(
+    path: Path,
+    *,
+    options: SourceOptions = _AS_THEY_ARE,
+    size: int | None = None,
+    channels: int | None = None,
+    max_bad: float = 0.01,
+) -> Dataset:
+    """Open a packed file, or pack a folder, manifest or file of arrays and open what comes out.
+
+    `options` say how to read images, the others how to pack them. The packed copy lies among the
+    temporary files and is nameless as soon as it is open: the system frees it when the process
+    ends, however it does. Raises `UsageError`, `DataError` or `UnsafeFileError`.
+    """
+    if not holds_images(path):
+        options.refuse("a packed data set")
+        return open_packed(path)
+    listing = open_source(path, options)
+    console.say(
+        f"packing the {len(listing):,} images of {path} for this run; to do it once:"
+        f" eactf data pack {shlex.quote(str(path))} -o {shlex.quote(path.stem or 'data')}.h5",
+        markup=False,
+    )
+    # Windows does not delete what is open; elsewhere nothing is left for errors.
+    with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
+        out = Path(folder) / "images.h5"
+        report = pack(listing, out, size=size, channels=channels, max_bad=max_bad, keep_list=False)
+        dataset = open_packed(out)
+    _tell(report)
+    return dataset
+
+
+def _tell(report: PackReport) -> None:
+    left_out = dict(report.reasons)
+    if report.unlabelled:
+        left_out["no label that is known"] = report.unlabelled
+    for reason, count in left_out.items():
+        images = "image is" if count == 1 else "images are"
+        console.warn(f"{count:,} {images} left out: {reason}")
+    for remark in report.remarks:
+        console.warn(remark)
