@@ -14,16 +14,26 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 LEVELS = (
     ("eactf.errors", "eactf.files"),
     ("eactf.console", "eactf.quiet"),
+    ("eactf.progress",),
     ("eactf.recipe", "eactf.data"),
     ("eactf.losses", "eactf.optimizers", "eactf.nn", "eactf.data.pipeline"),
     ("eactf.methods",),
     ("eactf.evaluation",),
     ("eactf.training",),
+    ("eactf.wizard",),
     ("eactf.cli",),
 )
 """From the ground up. A module may import from its own level and from those below it."""
 
-LIGHT = ("eactf.errors", "eactf.files", "eactf.console", "eactf.recipe", "eactf.data", "eactf.cli")
+LIGHT = (
+    "eactf.errors",
+    "eactf.files",
+    "eactf.console",
+    "eactf.recipe",
+    "eactf.data",
+    "eactf.wizard",
+    "eactf.cli",
+)
 HEAVY = {"tensorflow", "keras", "keras_cv"}
 
 

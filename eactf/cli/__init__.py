@@ -14,6 +14,7 @@ from eactf.errors import EactfError, Interrupted
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
+    "wizard": "Look at your labelled images, ask a few questions, write a recipe.",
     "train": "Train a recipe.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
@@ -61,6 +62,7 @@ def cli(debug: bool) -> None:
 
     \b
     Start here:
+      eactf wizard FOLDER                 from your own labelled images to a recipe
       eactf train --recipe quickstart     a run on drawn faces, no data needed
       eactf recipes list                  what else there is
     """

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from eactf.data.findings import Finding
+from eactf.data.image_rows import ImageRows
 from eactf.errors import DataError
 
 __all__ = ["ArrayImages", "BadImage", "Images", "Listing"]
@@ -55,7 +56,7 @@ class ArrayImages:
     map, a lazy view of a file.
     """
 
-    array: np.ndarray
+    array: np.ndarray | ImageRows
 
     def __len__(self) -> int:
         return int(self.array.shape[0])

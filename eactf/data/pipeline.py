@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from eactf.data.hashing import uniform
+from eactf.data.image_rows import ImageRows
 from eactf.data.records import Samples
 
 __all__ = ["ImageForm", "epoch_order", "evaluation_batches", "steps_per_epoch", "training_batches"]
@@ -89,7 +90,7 @@ def _gathered(batches: Any, samples: Samples, labels: np.ndarray, form: ImageFor
     return batches.map(take, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _image_gatherer(images: np.ndarray) -> Any:
+def _image_gatherer(images: np.ndarray | ImageRows) -> Any:
     if images.nbytes <= _IN_MEMORY_BYTES:
         with tf.device("CPU:0"):
             stored = tf.constant(np.asarray(images))

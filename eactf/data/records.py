@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from eactf.data.image_rows import ImageRows, take_images
 from eactf.errors import DataError
 
 __all__ = ["MAX_ID", "SPLITS", "Dataset", "Samples"]
@@ -31,7 +32,7 @@ class Samples:
     are further columns of the manifest that the samples came with, texts as they stood there.
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageRows
     ids: np.ndarray
     given: np.ndarray
     clean: np.ndarray | None = None
@@ -54,13 +55,16 @@ class Samples:
         return len(self.images)
 
     def take(self, rows: np.ndarray) -> Samples:
-        """The samples at `rows` (integer positions or a boolean mask), in that order."""
+        """The samples at `rows` (integer positions or a boolean mask), in that order.
+
+        Images that lie in a file stay there (`ImageRows`).
+        """
 
         def pick(array: np.ndarray | None) -> np.ndarray | None:
             return None if array is None else array[rows]
 
         return Samples(
-            images=self.images[rows],
+            images=take_images(self.images, rows),
             ids=self.ids[rows],
             given=self.given[rows],
             clean=pick(self.clean),

@@ -9,7 +9,7 @@ import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
-from eactf.cli.progress import progress_bar
+from eactf.progress import counting
 
 if TYPE_CHECKING:
     from eactf.data.readers.ferplus import PackReport
@@ -48,7 +48,7 @@ def ferplus(
     """
     from eactf.data.readers.ferplus import pack_ferplus  # NumPy and h5py only where needed
 
-    with progress_bar("packing") as progress:
+    with counting("packing") as progress:
         report = pack_ferplus(
             images,
             votes,

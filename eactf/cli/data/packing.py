@@ -12,7 +12,7 @@ import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
-from eactf.cli.progress import progress_bar
+from eactf.progress import counting
 
 if TYPE_CHECKING:
     from eactf.data.listing import Listing
@@ -80,7 +80,7 @@ def pack_listing(
     """Pack a listing with a bar on the terminal, and say what came of it."""
     from eactf.data.packing import pack as pack_images
 
-    with progress_bar("packing") as progress:
+    with counting("packing") as progress:
         report = pack_images(
             listing,
             output,

@@ -1,0 +1,143 @@
+"""Rules for the labels: which to train on, how many are wrong, and the method that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eactf.data.fingerprint import Fingerprint
+from eactf.data.noise.advice import CLEAN
+from eactf.wizard.choices import Choice, Origin
+
+__all__ = [
+    "GIVEN",
+    "NoiseEstimate",
+    "WrongLabels",
+    "known_share",
+    "method_name",
+    "method_settings",
+    "noise",
+    "vote_rule",
+    "wrong_labels",
+]
+
+GIVEN = "as given"
+"""The answer for the labels that the data itself gives, against a further label set by name."""
+
+_ANSWERED = {
+    "clean": ("the labels are right", 0.0),
+    "some": ("some labels are wrong", 0.1),
+    "many": ("many labels are wrong", 0.3),
+}
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """What `eactf data noise` found: share wrong with its interval, and the method it advises.
+
+    `pairs` are the most frequent mistakes as (given, likely, share of the given class).
+    """
+
+    rate: float
+    low: float
+    high: float
+    method: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    text: str = ""
+    pairs: tuple[tuple[str, str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class WrongLabels:
+    """The share of wrong training labels the plan reckons with, and how it is known."""
+
+    rate: float
+    origin: Origin
+    reason: str
+    estimate: NoiseEstimate | None = None
+
+
+def known_share(fingerprint: Fingerprint, labels: str) -> WrongLabels | None:
+    """The share that the data itself tells: by known true labels, or against the given ones."""
+    if labels != GIVEN and labels in fingerprint.label_sets:
+        rate = fingerprint.label_sets[labels]
+        reason = f"{rate:.1%} of {labels} differ from the labels as given"
+        return WrongLabels(rate, Origin.DATA, reason)
+    if fingerprint.wrong_share is not None:
+        rate = fingerprint.wrong_share
+        reason = f"{rate:.1%} of the labels differ from the known true ones"
+        return WrongLabels(rate, Origin.DATA, reason)
+    return None
+
+
+def wrong_labels(
+    fingerprint: Fingerprint,
+    labels: str,
+    quality: str,
+    estimate: NoiseEstimate | None,
+    origin: Origin = Origin.YOU,
+) -> WrongLabels:
+    """What is known of wrong labels: by the data, else as measured, else as answered.
+
+    `origin` is who answered with `quality`.
+    """
+    known = known_share(fingerprint, labels)
+    if known is not None:
+        return known
+    if estimate is not None:
+        interval = f"{estimate.low:.0%} to {estimate.high:.0%}"
+        reason = f"about {estimate.rate:.0%} of the labels look wrong ({interval})"
+        return WrongLabels(estimate.rate, Origin.MEASURED, reason, estimate)
+    if quality in _ANSWERED:
+        reason, rate = _ANSWERED[quality]
+        return WrongLabels(rate, origin, reason)
+    return WrongLabels(_ANSWERED["some"][1], Origin.DEFAULT, "not measured; taken as partly wrong")
+
+
+def vote_rule(rule: str) -> Choice[str]:
+    """How the labels were made of several people's votes."""
+    if rule == "argmax":
+        return Choice(rule, Origin.DEFAULT, "the most voted class")
+    return Choice(rule, Origin.YOU, "--vote-rule")
+
+
+def noise(labels: str) -> dict[str, Choice[Any]]:
+    """The `noise` keys: nothing is added to the user's labels, but another set may replace them."""
+    if labels == GIVEN:
+        return {"noise.kind": Choice("none", Origin.DEFAULT, "the labels stay as they are")}
+    return {
+        "noise.kind": Choice("human", Origin.YOU, f"train on {labels}"),
+        "noise.labels": Choice(labels, Origin.YOU),
+    }
+
+
+def method_name(wrong: WrongLabels) -> Choice[str]:
+    """Cross-entropy where labels are right, EAC where they are not, or what was advised."""
+    if wrong.estimate is not None and wrong.estimate.method:
+        return Choice(wrong.estimate.method, Origin.MEASURED, wrong.reason)
+    name = "cross_entropy" if wrong.rate < CLEAN else "eac"
+    return Choice(name, wrong.origin, wrong.reason)
+
+
+def method_settings(method: str, epochs: int, wrong: WrongLabels) -> dict[str, Choice[Any]]:
+    """The method's own keys, advised ones over these."""
+    settings: dict[str, Choice[Any]] = {
+        "method.erase.probability": Choice(0.5, Origin.DEFAULT),
+        "method.erase.area": Choice((0.02, 0.25), Origin.DEFAULT),
+        "method.erase.aspect": Choice((0.3, 3.3), Origin.DEFAULT),
+    }
+    if method == "eac":
+        ramp = "from random weights, features must form first"
+        settings = {
+            "method.consistency_weight": Choice(5.0, Origin.DEFAULT, "the paper's"),
+            "method.consistency_ramp": Choice(min(8, max(1, epochs // 4)), Origin.DEFAULT, ramp),
+            "method.pair": Choice("mirrored", Origin.DEFAULT, "the paper's"),
+            **settings,
+        }
+    advised = {} if wrong.estimate is None else wrong.estimate.settings
+    for key, value in advised.items():
+        # The ramp stays as above: only the plan knows how many epochs there are.
+        if key.startswith("method.") and key not in ("method.name", "method.consistency_ramp"):
+            settings[key] = Choice(value, Origin.MEASURED, "advised for this share")
+    return settings

@@ -1,0 +1,92 @@
+"""Looking at the user's data: everything the questions and the plan are derived from."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from eactf.data.duplicates import Duplicates, find_duplicates
+from eactf.data.findings import Finding
+from eactf.data.fingerprint import Fingerprint, take_fingerprint
+from eactf.data.listing import Listing
+from eactf.data.scan import Scan, scan
+from eactf.data.sources import SourceOptions, open_source
+from eactf.errors import DataError
+from eactf.progress import counting, waiting
+
+__all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]
+
+_SPELLINGS = "class-in-two-spellings"
+
+
+@dataclass(frozen=True)
+class UserData:
+    """The user's data as it was found at `path` with `options`."""
+
+    path: Path
+    options: SourceOptions
+    listing: Listing
+    scan: Scan
+    duplicates: Duplicates
+    fingerprint: Fingerprint
+
+    @property
+    def packed(self) -> bool:
+        """Whether the data is a packed file already."""
+        return self.listing.kind == "packed"
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether any image is a copy of another, or nearly one."""
+        return bool((self.duplicates.near != np.arange(len(self.listing))).any())
+
+
+def look_at(path: Path, options: SourceOptions) -> UserData:
+    """List and decode everything at `path`, with a bar on a terminal."""
+    with waiting("reading the labels"):
+        listing = open_source(path, options)
+    with counting("looking at the images") as progress:
+        scanned = scan(listing, progress=progress)
+    with waiting("looking for copies"):
+        duplicates = find_duplicates(scanned)
+    fingerprint = take_fingerprint(listing, scanned, duplicates)
+    return UserData(path, options, listing, scanned, duplicates, fingerprint)
+
+
+def refuse_hopeless(data: UserData, max_bad: float) -> None:
+    """Raise `DataError` for what no recipe can mend: too many bad images, nothing to tell apart."""
+    fingerprint, command = data.fingerprint, f"eactf data check {shlex.quote(str(data.path))}"
+    bad, labelled = sum(fingerprint.bad.values()), fingerprint.images - fingerprint.unlabelled
+    if bad > max_bad * labelled:
+        enough = math.ceil(1000 * bad / labelled) / 1000
+        raise DataError(
+            f"{bad:,} of {labelled:,} images cannot be used, more than {max_bad:.1%}",
+            hint=f"see which: {command}\n  to go on without them: --max-bad {enough:g}",
+        )
+    if not fingerprint.splits.get("train"):
+        raise DataError(f"{data.path} has no labelled image to train on", hint=f"see: {command}")
+    classes = fingerprint.class_counts["train"].values()
+    if sum(count > 0 for count in classes) < 2:
+        raise DataError(
+            f"all training images of {data.path} are of one class; two are the least",
+            hint=f"see: {command}",
+        )
+
+
+def spellings(data: UserData) -> list[Finding]:
+    """The classes that are there in several spellings and not joined yet."""
+    if data.options.merge_spellings:
+        return []
+    return [finding for finding in data.listing.findings if finding.code == _SPELLINGS]
+
+
+def join_spellings(data: UserData) -> UserData:
+    """The same data with every class under one spelling; no image is decoded again."""
+    options = replace(data.options, merge_spellings=True)
+    listing = open_source(data.path, options)
+    fingerprint = take_fingerprint(listing, data.scan, data.duplicates)
+    return replace(data, options=options, listing=listing, fingerprint=fingerprint)

@@ -1,0 +1,33 @@
+"""The wizard with a step really timed, and its recipe really trained, each a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def eactf(tmp_path):
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "eactf", *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_what_the_wizard_writes_is_timed_and_trains(eactf, folder, tmp_path):
+    told = eactf("wizard", folder(count=12, size=(32, 32)), "--yes")
+    assert "measured:" in told
+    assert "next:\n  eactf train --recipe my-data.yaml" in told
+    told = eactf("train", "--recipe", "my-data.yaml", "--set", "train.epochs=1")
+    assert "on test" in told
+    assert (tmp_path / "runs" / "my-data" / "model.keras").is_file()
