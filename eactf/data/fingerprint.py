@@ -42,9 +42,9 @@ class Fingerprint:
     `near_duplicates` are images nearly equal to another one that is kept; not counted among the
     exact ones. `flat` images have one colour.
 
-    `imbalance` is the largest over the smallest class that is not empty, in the training split
-    (in all where there is none). `label_sets` gives for each further label set the share of
-    samples where it differs from the given label. `clean_known` samples have a known true label,
+    Of the training split (of all where there is none): `imbalance` is the largest over the smallest
+    class that is not empty; `label_sets` gives for each further label set the share of samples
+    where it differs from the given label; `clean_known` samples have a known true label,
     `wrong_share` of these have another one given (None where none is known). `votes` says whether
     the annotators' votes are known. `bytes_on_disk` are the files as they are now.
     """
@@ -131,7 +131,9 @@ def _labels(listing: Listing, scan: Scan) -> dict[str, Any]:
     }
     counts = {split: count for split, count in counts.items() if count.any()}
     clean = np.full(len(listing), -1) if listing.clean is None else listing.clean
-    known = usable & (clean >= 0)
+    is_training = listing.splits == SPLITS.index("train")
+    trained = usable & (is_training | (not is_training.any()))
+    known = trained & (clean >= 0)
     return {
         "splits": {split: int(count.sum()) for split, count in counts.items()},
         "class_counts": {
@@ -141,7 +143,7 @@ def _labels(listing: Listing, scan: Scan) -> dict[str, Any]:
         "unlabelled": int((scan.good & (listing.given < 0)).sum()),
         "imbalance": _imbalance(counts.get("train", sum(counts.values()))),
         "label_sets": {
-            name: _share((labels != listing.given)[usable & (labels >= 0)])
+            name: _share((labels != listing.given)[trained & (labels >= 0)])
             for name, labels in listing.labels.items()
         },
         "clean_known": int(known.sum()),

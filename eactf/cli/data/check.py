@@ -12,7 +12,7 @@ import click
 from eactf import console
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
-from eactf.cli.progress import progress_bar
+from eactf.progress import counting
 
 if TYPE_CHECKING:
     from eactf.data.findings import Finding
@@ -48,7 +48,7 @@ def check(context: click.Context, path: Path, options: SourceOptions, everything
     from eactf.data.sources import open_source
 
     listing = open_source(path, options)
-    with progress_bar("looking") as progress:
+    with counting("looking") as progress:
         scanned = scan(listing, progress=progress)
     duplicates = find_duplicates(scanned)
     fingerprint = take_fingerprint(listing, scanned, duplicates)
