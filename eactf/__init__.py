@@ -10,16 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eactf import losses, nn, optimizers
+    from eactf.methods.attention_consistency import AttentionConsistency
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.eac import EAC
+    from eactf.methods.rul import RUL
+    from eactf.methods.scn import SCN
     from eactf.nn.classifier import build_classifier
 
 __version__ = "0.1.0"
 
-__all__ = ["EAC", "CrossEntropy", "build_classifier", "losses", "nn", "optimizers"]
+__all__ = [
+    "EAC",
+    "RUL",
+    "SCN",
+    "AttentionConsistency",
+    "CrossEntropy",
+    "build_classifier",
+    "losses",
+    "nn",
+    "optimizers",
+]
 
 _HOMES = {
+    "AttentionConsistency": "eactf.methods.attention_consistency",
     "EAC": "eactf.methods.eac",
+    "RUL": "eactf.methods.rul",
+    "SCN": "eactf.methods.scn",
     "CrossEntropy": "eactf.methods.cross_entropy",
     "build_classifier": "eactf.nn.classifier",
 }

@@ -11,6 +11,7 @@ rate inside the velocity.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -20,8 +21,27 @@ from keras import ops
 __all__ = ["SGD", "Adam"]
 
 
+class _Rates:
+    """An optimizer that steps some variables at a multiple of its learning rate."""
+
+    def multiply_rate(self, variables: Iterable[Any], factor: float) -> None:
+        """Let `variables` move at `factor` times the learning rate (RUL's head: ten times).
+
+        Not kept in the optimizer's configuration: the method that asks for it asks again.
+        """
+        if not factor > 0:
+            raise ValueError(f"factor must be above 0; received {factor!r}")
+        rates = self.__dict__.setdefault("_rate_factors", {})
+        rates.update({self._var_key(variable): float(factor) for variable in variables})  # type: ignore[attr-defined]
+
+    def _rate(self, learning_rate: Any, variable: Any) -> Any:
+        rates = self.__dict__.get("_rate_factors", {})
+        factor = rates.get(self._var_key(variable), 1.0)  # type: ignore[attr-defined]
+        return ops.cast(learning_rate, variable.dtype) * factor
+
+
 @keras.saving.register_keras_serializable(package="eactf")
-class Adam(keras.optimizers.Adam):
+class Adam(_Rates, keras.optimizers.Adam):
     """Adam with coupled (L2) weight decay, step for step `torch.optim.Adam`.
 
     `learning_rate` is a float or a Keras schedule, `coupled_weight_decay` >= 0. `epsilon` is the
@@ -47,6 +67,7 @@ class Adam(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable; `gradient` is already summed over the replicas."""
         gradient = _with_decay(gradient, variable, self.coupled_weight_decay)
+        learning_rate = self._rate(learning_rate, variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
         index = self._get_variable_index(variable)
         mean, square = self._momentums[index], self._velocities[index]
@@ -60,7 +81,7 @@ class Adam(keras.optimizers.Adam):
             self.assign(largest, ops.maximum(largest, square))
             square = largest
         deviation = ops.sqrt(square / _bias_correction(self.beta_2, step)) + self.epsilon
-        rate = ops.cast(learning_rate, variable.dtype) / _bias_correction(self.beta_1, step)
+        rate = learning_rate / _bias_correction(self.beta_1, step)
         self.assign_sub(variable, rate * mean / deviation)
 
     def _fused_step(
@@ -79,7 +100,7 @@ class Adam(keras.optimizers.Adam):
             for beta in (self.beta_1, self.beta_2)
         )
         scale = ops.sqrt(_bias_correction(self.beta_2, step) * rounding_2)
-        rate = ops.cast(learning_rate, variable.dtype) / _bias_correction(self.beta_1, step)
+        rate = learning_rate / _bias_correction(self.beta_1, step)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(mean),
@@ -98,7 +119,7 @@ class Adam(keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable(package="eactf")
-class SGD(keras.optimizers.SGD):
+class SGD(_Rates, keras.optimizers.SGD):
     """SGD with momentum and coupled (L2) weight decay, step for step `torch.optim.SGD`.
 
     The velocity holds gradients, not steps: a new learning rate acts on all of it at once.
@@ -123,7 +144,7 @@ class SGD(keras.optimizers.SGD):
             velocity = self.momentums[self._get_variable_index(variable)]
             self.assign(velocity, velocity * self.momentum + gradient)
             move = gradient + self.momentum * velocity if self.nesterov else velocity
-        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * move)
+        self.assign_sub(variable, self._rate(learning_rate, variable) * move)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "coupled_weight_decay": self.coupled_weight_decay}

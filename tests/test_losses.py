@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eactf.losses import class_activation_maps, cross_entropy, flip_consistency, map_spread
+from eactf.losses import (
+    add_up_loss,
+    class_activation_maps,
+    cross_entropy,
+    flip_consistency,
+    generalized_cross_entropy,
+    map_spread,
+    mix_by_uncertainty,
+    rank_regularization,
+    relabel_candidates,
+    scale_consistency,
+    smooth_labels,
+)
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(2, 4, 5, 3))
@@ -146,3 +158,137 @@ def test_the_spread_is_the_mean_deviation_over_positions_and_nought_for_flat_map
     np.testing.assert_allclose(map_spread(CAM), CAM.std(axis=(1, 2)).mean(), rtol=1e-10)
     flat = np.broadcast_to(RNG.normal(size=(2, 1, 1, 6)), CAM.shape)
     np.testing.assert_allclose(map_spread(flat), 0.0, atol=1e-12)
+
+
+def rank_by_hand(weights, ratio, margin):
+    high = int(len(weights) * ratio)
+    ordered = np.sort(weights)[::-1]
+    if high in (0, len(weights)):
+        return margin
+    return max(0.0, ordered[high:].mean() - ordered[:high].mean() + margin)
+
+
+@pytest.mark.parametrize("count, ratio", [(10, 0.7), (90, 0.7), (170, 0.7), (5, 0.5), (2, 0.7)])
+def test_rank_regularization_parts_the_groups_as_the_published_code_does(count, ratio):
+    weights = np.random.default_rng(count).uniform(0.4, 0.6, count).astype("float32")
+    expected = rank_by_hand(weights, ratio, 0.15)
+    assert float(rank_regularization(weights, ratio, 0.15)) == pytest.approx(expected, rel=1e-5)
+    column = rank_regularization(weights[:, None], ratio, 0.15)
+    assert float(column) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rank_regularization_counts_the_high_group_by_a_double_precision_product():
+    weights = np.zeros(90, "float32")
+    weights[:62] = 1.0  # int(90 * 0.7) is 62: the group is pure, the means 1 and 0
+    assert float(rank_regularization(weights, 0.7, 1.5)) == pytest.approx(0.5)
+
+
+def test_rank_regularization_pulls_the_groups_means_apart_and_stops_at_the_margin():
+    weights = np.array([0.9, 0.5, 0.55, 0.6, 0.52])
+    (gradient,) = gradients(lambda w: rank_regularization(w, 0.4, 0.5), weights)
+    np.testing.assert_allclose(gradient, [-1 / 2, 1 / 3, 1 / 3, -1 / 2, 1 / 3], rtol=1e-5)
+    (gradient,) = gradients(lambda w: rank_regularization(w, 0.4, 0.01), weights)
+    np.testing.assert_array_equal(gradient, 0.0)
+
+
+@pytest.mark.parametrize("count, ratio", [(1, 0.7), (4, 0.1), (3, 1.0)])
+def test_rank_regularization_without_two_groups_is_the_margin_and_teaches_nothing(count, ratio):
+    weights = np.linspace(0.2, 0.8, count)
+    assert float(rank_regularization(weights, ratio, 0.15)) == pytest.approx(0.15)
+    (gradient,) = gradients(lambda w: rank_regularization(w, ratio, 0.15), weights)
+    np.testing.assert_array_equal(gradient, 0.0)
+
+
+def test_relabel_candidates_are_those_more_probable_elsewhere_by_more_than_the_margin():
+    probabilities = np.array(
+        [[0.6, 0.3, 0.1], [0.6, 0.3, 0.1], [0.375, 0.5, 0.125], [0.3, 0.5, 0.2]], "float32"
+    )
+    labels = np.array([1, 0, 0, 2])
+    mask, new = relabel_candidates(probabilities, labels, 0.2)
+    np.testing.assert_array_equal(mask, [True, False, False, True])
+    np.testing.assert_array_equal(new, [0, 0, 0, 1])
+    mask, _ = relabel_candidates(probabilities, labels, 0.125)
+    np.testing.assert_array_equal(mask, [True, False, False, True])  # not at the margin itself
+
+
+MU, LOG_VARIANCE = RNG.normal(size=(2, 5, 4))
+PERMUTATION = np.array([3, 0, 2, 4, 1])
+
+
+def mixed_by_hand(mu, log_variance):
+    uncertainty = np.exp(log_variance).mean(axis=1)
+    weight = uncertainty / (uncertainty + uncertainty[PERMUTATION])
+    return weight[:, None] * mu + (1 - weight[:, None]) * mu[PERMUTATION], weight
+
+
+def test_the_more_uncertain_sample_weighs_more_in_the_mixture():
+    mixed, weight = mix_by_uncertainty(MU, LOG_VARIANCE, PERMUTATION)
+    expected, expected_weight = mixed_by_hand(MU, LOG_VARIANCE)
+    np.testing.assert_allclose(mixed, expected, rtol=1e-5)
+    np.testing.assert_allclose(weight, expected_weight, rtol=1e-5)
+    assert float(weight[2]) == pytest.approx(0.5)  # mixed with itself
+
+
+def test_the_gradient_of_the_mixture_reaches_features_and_uncertainty():
+    target = RNG.normal(size=MU.shape)
+
+    def loss(mu, log_variance):
+        mixed, _ = mix_by_uncertainty(mu, log_variance, PERMUTATION)
+        return tf.reduce_sum(mixed * target)
+
+    def by_hand(mu, log_variance):
+        return np.sum(mixed_by_hand(mu, log_variance)[0] * target)
+
+    to_mu, to_variance = gradients(loss, MU, LOG_VARIANCE)
+    by_mu = finite_difference(lambda mu: by_hand(mu, LOG_VARIANCE), MU)
+    by_variance = finite_difference(lambda v: by_hand(MU, v), LOG_VARIANCE)
+    np.testing.assert_allclose(to_mu, by_mu, atol=1e-6)
+    np.testing.assert_allclose(to_variance, by_variance, atol=1e-6)
+
+
+def test_uncertainties_that_overflow_exp_still_mix():
+    log_variance = np.full((2, 3), 500.0, "float32")
+    _, weight = mix_by_uncertainty(MU[:2, :3].astype("float32"), log_variance, np.array([1, 0]))
+    np.testing.assert_allclose(weight, [0.5, 0.5])
+
+
+def test_the_add_up_loss_is_half_of_each_labels_cross_entropy():
+    other = np.array([1, 1, 4, 0])
+    logs = log_softmax(LOGITS)
+    expected = -0.5 * np.mean([logs[i, HARD[i]] + logs[i, other[i]] for i in range(4)])
+    assert float(add_up_loss(LOGITS, HARD, other)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", [HARD, SOFT], ids=["hard", "soft"])
+def test_generalized_cross_entropy_is_the_papers_formula(labels):
+    rows = np.eye(6)[labels] if labels.ndim == 1 else labels
+    probability = np.sum(rows * np.exp(log_softmax(LOGITS)), axis=1)
+    for exponent in (0.3, 0.7, 1.0):
+        expected = (1 - probability**exponent) / exponent
+        found = generalized_cross_entropy(LOGITS, labels, exponent)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    near = generalized_cross_entropy(LOGITS, HARD, 1e-4)
+    np.testing.assert_allclose(near, cross_entropy(LOGITS, HARD), rtol=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [0.0, -1.0, 1.5, float("nan")])
+def test_an_exponent_out_of_range_is_refused(exponent):
+    with pytest.raises(ValueError, match="exponent must be above 0"):
+        generalized_cross_entropy(LOGITS, HARD, exponent)
+
+
+def test_smooth_labels_spread_their_share_over_all_classes():
+    smoothed = smooth_labels(np.array([2, 0]), 4, 0.2)
+    np.testing.assert_allclose(smoothed, [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]])
+    np.testing.assert_allclose(smooth_labels(SOFT, 6, 0.1), 0.9 * SOFT + 0.1 / 6, rtol=1e-6)
+    assert np.isnan(smooth_labels(np.array([4]), 4, 0.2)).all()
+
+
+def test_scale_consistency_compares_positions_at_the_least_common_size():
+    small = RNG.normal(size=(2, 2, 2, 6))
+    large = RNG.normal(size=(2, 3, 3, 6))
+    expected = np.mean(
+        (large.repeat(2, axis=1).repeat(2, axis=2) - small.repeat(3, axis=1).repeat(3, axis=2)) ** 2
+    )
+    assert float(scale_consistency(large, small)) == pytest.approx(expected)
+    assert float(scale_consistency(large, large)) == 0.0

@@ -12,10 +12,9 @@ here once:
 
 How the methods to come sit on it, sketched before it was settled:
 
-- SCN adds a weight head to the network and a table of labels (a non-trainable variable, so it is
-  saved with the method), and writes relabels into it after `minimize`. Ids are sparse, up to
-  2^31 - 1: the table's rows go by the sorted ids of the training split, `batch.ids` find theirs by
-  binary search.
+- SCN adds a weight head to the network and a `SampleMemory` of labels, and writes relabels into it
+  after `minimize`. `over_all_replicas` brings the batch together for what ranks or mixes it.
+- RUL trains other layers on the classifier's features: it overrides `open`.
 - DivideMix and Co-teaching hold two classifiers, open both in `__init__` and call `minimize`
   twice with each network's variables and optimizer; the mixture fit between epochs is a callback
   that reads losses by id and assigns a posterior table.
@@ -75,6 +74,9 @@ class _Clock(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.model._start_epoch(epoch, self.params.get("steps"))
 
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.end_epoch(epoch)
+
 
 class _Views(threading.local):
     """The keys of the batch in work. Replicas are traced in threads of their own."""
@@ -101,11 +103,7 @@ class Method(keras.Model):
 
     def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:
         super().__init__(name=name)
-        opened = open_classifier(classifier)
-        self.classifier = classifier
-        self.network = opened.network
-        self.head = opened.head
-        self.map_size = opened.map_size
+        self.open(classifier)
         self.seed = int(seed)
         self.epoch = self._counter("epoch")
         self._epoch_start = self._counter("epoch_start")
@@ -113,6 +111,17 @@ class Method(keras.Model):
         self._views = _Views()
         self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
         self.build((None, *classifier.input_shape[1:]))
+
+    def open(self, classifier: keras.Model) -> None:
+        """Set `classifier`, what is kept in the end, and `network`, what is trained of it.
+
+        Here `network` maps images to `(features, logits)` and `head` is the dense layer.
+        """
+        opened = open_classifier(classifier)
+        self.classifier = classifier
+        self.network = opened.network
+        self.head = opened.head
+        self.map_size = opened.map_size
 
     # What Keras asks of a model.
 
@@ -228,6 +237,36 @@ class Method(keras.Model):
             tracker.update_state(value, sample_weight=batch.count)
         logs = self.compute_metrics(None, batch.real(batch.labels), batch.real(logits))
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
+
+    def over_all_replicas(self, rows: Tensor, batch: Batch) -> Tensor:
+        """This replica's `rows`, one a sample, with all others': those of the global batch.
+
+        In the batch's order and without blank rows; the same on every replica. Gradients flow
+        back to where each row came from.
+        """
+        own = batch.real(rows)
+        if self._replicas() == 1:
+            return own
+        context = tf.distribute.get_replica_context()
+        total = context.all_reduce("sum", batch.count)
+        places = batch.first + ops.arange(batch.count, dtype="int32")
+        shape = tf.concat([[total], tf.shape(own)[1:]], axis=0)
+        return context.all_reduce("sum", tf.scatter_nd(places[:, None], own, shape))
+
+    def own_places(self, batch: Batch, total: Tensor) -> Tensor:
+        """Where this replica's rows stand in the global batch of `total` rows, `(n,)` int32.
+
+        A blank row stands where some other row does.
+        """
+        places = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
+        return ops.minimum(places, total - 1)
+
+    def end_epoch(self, epoch: int) -> None:
+        """What a method does between epochs, outside the graph; `epoch` counts from 0."""
+
+    def sample_scores(self, images: Tensor) -> Mapping[str, Tensor]:
+        """What the method has to say of single images, `(n,)` float32 each, by name."""
+        return {}
 
     @property
     def metrics(self) -> list[Any]:

@@ -16,12 +16,20 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.erasing import ErasingMethod
+from eactf.methods.transforms import (
+    TRANSFORMS,
+    map_consistency,
+    refuse_small_maps,
+    smaller_size,
+    transform_images,
+)
+from eactf.nn.classifier import open_classifier
 
 __all__ = ["EAC"]
 
 Tensor = Any
 
-_ORIGINAL, _MIRRORED = 0, 1
+_ORIGINAL, _SECOND = 0, 1
 
 
 @keras.saving.register_keras_serializable(package="eactf")
@@ -39,6 +47,11 @@ class EAC(ErasingMethod):
     - `pair`: `"mirrored"` mirrors the erased image, block and all (the paper; its code on clean
       labels); `"independent"` erases each view by itself (its code on noisy labels, a stronger
       regulariser).
+    - `classify`: `"original"`, the paper's imbalanced framework, or `"both"`: the mean of both
+      views' cross-entropies (table 3, "imbalanced framework").
+    - `transform`: how the second view is made, `"flip"`, `"rotate"` (a quarter turn) or `"scale"`
+      (shrunk so that its map has one row and column less); its maps are compared turned back, or
+      at the least common size (table 4; the paper does not say how far it turned and scaled).
     - `batch_views`: False passes the views one after the other, each with its own batch
       statistics, as the published code does; True passes them as one batch of 2n. The two differ
       in training: statistics are shared and move once a step instead of twice.
@@ -50,15 +63,16 @@ class EAC(ErasingMethod):
     - `seed`: with the epoch and the sample's id, decides every erased block.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
-    that does not grow is a collapse. Raises `ValueError` on values out of range and on a
-    classifier that does not end in global average pooling and a dense layer.
+    that does not grow is a collapse. Raises `ValueError` on values out of range, on a
+    classifier that does not end in global average pooling and a dense layer, and where the last
+    map has a single row or column.
 
     >>> import numpy as np
     >>> import eactf
-    >>> network = eactf.build_classifier("resnet10", image_size=32, channels=1, classes=3, width=4)
+    >>> network = eactf.build_classifier("resnet10", image_size=64, channels=1, classes=3, width=4)
     >>> model = eactf.EAC(network, consistency_weight=5.0, pair="mirrored")
     >>> model.compile(optimizer=eactf.optimizers.Adam(2e-4, coupled_weight_decay=1e-4))
-    >>> images = np.zeros((4, 32, 32, 1), "uint8")
+    >>> images = np.zeros((4, 64, 64, 1), "uint8")
     >>> history = model.fit(images, np.array([0, 1, 2, 0]), epochs=1, verbose=0)
     >>> sorted(history.history)
     ['consistency', 'cross_entropy', 'loss', 'map_spread']
@@ -74,6 +88,8 @@ class EAC(ErasingMethod):
         *,
         consistency_ramp: float = 0.0,
         pair: str = "mirrored",
+        classify: str = "original",
+        transform: str = "flip",
         batch_views: bool = False,
         erase_probability: float = 0.5,
         erase_area: tuple[float, float] = (0.02, 0.25),
@@ -85,11 +101,20 @@ class EAC(ErasingMethod):
     ) -> None:
         if pair not in ("mirrored", "independent"):
             raise ValueError(f"pair must be 'mirrored' or 'independent'; received {pair!r}")
+        if classify not in ("original", "both"):
+            raise ValueError(f"classify must be 'original' or 'both'; received {classify!r}")
+        if transform not in TRANSFORMS:
+            raise ValueError(
+                f"transform must be one of {', '.join(TRANSFORMS)}; received {transform!r}"
+            )
+        if batch_views and transform == "scale":
+            raise ValueError("views of two sizes do not go into one batch: batch_views=False")
         if not consistency_weight >= 0 or not consistency_ramp >= 0:
             raise ValueError(
                 "consistency_weight and consistency_ramp must be >= 0; received "
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
+        self.transform = transform  # `open` builds from it, within the base's own start
         super().__init__(
             classifier,
             erase_probability=erase_probability,
@@ -103,19 +128,34 @@ class EAC(ErasingMethod):
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
         self.pair = pair
+        self.classify = classify
         self.batch_views = bool(batch_views)
+
+    def open(self, classifier: keras.Model) -> None:
+        """Reach the last map; for the scale transform also that of a smaller image."""
+        super().open(classifier)
+        refuse_small_maps(self.map_size, self.transform)
+        self.second_network = self.network
+        if self.transform == "scale":
+            size = smaller_size(classifier.input_shape[1], self.map_size[0])
+            self.second_network = open_classifier(classifier, image_size=size).network
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
-        original, mirrored = self.views_of(batch)
+        original, second = self.views_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
-            (features, logits), (mirrored_features, _) = self.forward_views(original, mirrored)
+            (features, logits), (second_features, second_logits) = self.forward_views(
+                original, second
+            )
             kernel = ops.stop_gradient(ops.cast(self.head.kernel, "float32"))
             cam = losses.class_activation_maps(features, kernel)
-            mirrored_cam = losses.class_activation_maps(mirrored_features, kernel)
+            second_cam = losses.class_activation_maps(second_features, kernel)
             cross_entropy = ops.mean(losses.cross_entropy(logits, batch.labels))
-            consistency = losses.flip_consistency(cam, mirrored_cam)
+            if self.classify == "both":
+                other = ops.mean(losses.cross_entropy(second_logits, batch.labels))
+                cross_entropy = (cross_entropy + other) / 2
+            consistency = map_consistency(self.transform, cam, second_cam)
             loss = cross_entropy + self.ramped_weight() * consistency
             parts = {
                 "loss": loss,
@@ -129,27 +169,35 @@ class EAC(ErasingMethod):
         return self.report(batch, logits, parts)
 
     def make_views(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The original and the mirrored view of `images`, each `(n, H, W, C)`.
+        """The original and the transformed view of `images`, `(n, H, W, C)`.
 
         Override to try other views; the second is expected as the network is to see it, that is
-        mirrored.
+        mirrored (turned, shrunk).
         """
         images = self.corrupted(images)
         original = self.erased(images, _ORIGINAL)
         if self.pair == "mirrored":
-            return original, ops.flip(original, axis=2)
-        return original, self.erased(ops.flip(images, axis=2), _MIRRORED)
+            return original, self.transformed(original)
+        return original, self.erased(self.transformed(images), _SECOND)
 
-    def forward_views(self, original: Tensor, mirrored: Tensor) -> tuple[Any, Any]:
+    def transformed(self, images: Tensor) -> Tensor:
+        """`images` under the transform of the second view."""
+        size = self.second_network.input_shape[1]
+        return transform_images(self.transform, images, size)
+
+    def forward_views(self, original: Tensor, second: Tensor) -> tuple[Any, Any]:
         """`(features, logits)` of each view in training mode, features in float32."""
         if self.batch_views:
-            both = self.network(ops.concatenate([original, mirrored]), training=True)
+            both = self.network(ops.concatenate([original, second]), training=True)
             features, logits = (ops.split(output, 2) for output in both)
             outputs = list(zip(features, logits, strict=True))
         else:
-            outputs = [self.network(view, training=True) for view in (original, mirrored)]
-        first, second = ((ops.cast(features, "float32"), logits) for features, logits in outputs)
-        return first, second
+            outputs = [
+                self.network(original, training=True),
+                self.second_network(second, training=True),
+            ]
+        first, other = ((ops.cast(features, "float32"), logits) for features, logits in outputs)
+        return first, other
 
     def ramped_weight(self) -> Tensor:
         """Lambda at this step: linear from nought over `consistency_ramp` epochs."""
@@ -163,5 +211,7 @@ class EAC(ErasingMethod):
             "consistency_weight": self.consistency_weight,
             "consistency_ramp": self.consistency_ramp,
             "pair": self.pair,
+            "classify": self.classify,
+            "transform": self.transform,
             "batch_views": self.batch_views,
         }

@@ -9,12 +9,15 @@ import keras
 from keras import ops
 
 from eactf.methods.base import Method
+from eactf.nn.counter_random import uniform
 from eactf.nn.erasing import check_erasing, erase
 from eactf.nn.pixels import mean_pixel
 
-__all__ = ["ErasingMethod"]
+__all__ = ["ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
+
+_ERASE, _FLIP = 0, 2
 
 
 class ErasingMethod(Method):
@@ -82,3 +85,46 @@ class ErasingMethod(Method):
         deserialize = keras.saving.deserialize_keras_object
         built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
         return cls(**{**config, **built})
+
+
+class OneViewMethod(ErasingMethod):
+    """A method that sees each image once, erased and mirrored at random.
+
+    `flip_probability` is in [0, 1]; the other settings are those of `ErasingMethod`.
+    """
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        flip_probability: float,
+        erase_probability: float,
+        erase_area: tuple[float, float],
+        erase_aspect: tuple[float, float],
+        erase_fill: float | Sequence[float] | None,
+        corruption: Callable[[Tensor], Tensor] | None,
+        seed: int,
+        name: str,
+    ) -> None:
+        if not 0.0 <= flip_probability <= 1.0:
+            raise ValueError(f"flip_probability must be in [0, 1]; received {flip_probability!r}")
+        super().__init__(
+            classifier,
+            erase_probability=erase_probability,
+            erase_area=erase_area,
+            erase_aspect=erase_aspect,
+            erase_fill=erase_fill,
+            corruption=corruption,
+            seed=seed,
+            name=name,
+        )
+        self.flip_probability = float(flip_probability)
+
+    def make_views(self, images: Tensor) -> Tensor:
+        """The one view the network is trained on: erased and mirrored, each at random."""
+        images = self.erased(self.corrupted(images), _ERASE)
+        mirrored = uniform(self.sample_keys(images, _FLIP), 1) < self.flip_probability
+        return ops.where(mirrored[:, :, None, None], ops.flip(images, axis=2), images)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "flip_probability": self.flip_probability}

@@ -111,23 +111,29 @@ class OpenClassifier:
 
     `network` maps images to `(features, logits)`: the last convolutional map `(N, H, W, C)` and
     `(N, L)`. `head` is the dense layer; its `kernel` is `(C, L)`. `map_size` is `(H, W)`, with
-    None where the classifier takes images of any size.
+    None where the classifier takes images of any size. `features` is the last map in the
+    classifier's own graph, a symbolic tensor to build on.
     """
 
     network: keras.Model
     head: keras.layers.Dense
+    features: Any
     map_size: tuple[int | None, int | None]
 
 
-def open_classifier(classifier: keras.Model, *, fused: bool = True) -> OpenClassifier:
+def open_classifier(
+    classifier: keras.Model, *, fused: bool = True, image_size: int | None = None
+) -> OpenClassifier:
     """Reach the last feature map of a classifier without changing it.
 
     `classifier` is any functional Keras model that ends in global average pooling and a dense
     layer without activation (a dropout may stand between them). With `fused`, batch normalisation
     runs on the fused kernel where that computes the same. Strided 1x1 convolutions run as
     `nn.pointwise` says, whose reason is a crash. The variables stay the classifier's own.
+    `image_size` opens it for square images of another size.
 
-    Raises `ValueError`, naming the layer, when the model is not functional or ends otherwise.
+    Raises `ValueError`, naming the layer, when the model is not functional or ends otherwise, or
+    does not take images of that size.
     """
     head = _dense_head(classifier)
     pooling = _pooling_before(classifier, head)
@@ -144,11 +150,19 @@ def open_classifier(classifier: keras.Model, *, fused: bool = True) -> OpenClass
             return SmallMapConvolution(layer)(*args)
         return layer(*args, **kwargs)
 
+    inputs = None
+    if image_size is not None:
+        inputs = keras.Input((image_size, image_size, classifier.input_shape[-1]))
     twin = keras.models.clone_model(
-        classifier, clone_function=lambda layer: layer, call_function=call, recursive=True
+        classifier,
+        input_tensors=inputs,
+        clone_function=lambda layer: layer,
+        call_function=call,
+        recursive=True,
     )
     network = keras.Model(twin.input, [seen["features"], twin.outputs[0]], name="network")
-    return OpenClassifier(network, head, tuple(seen["features"].shape[1:3]))
+    own = _node(classifier, pooling).input_tensors[0]
+    return OpenClassifier(network, head, own, tuple(seen["features"].shape[1:3]))
 
 
 def _dense_head(classifier: keras.Model) -> keras.layers.Dense:
@@ -181,13 +195,7 @@ def _pooling_before(classifier: keras.Model, head: keras.layers.Layer) -> keras.
     """The global average pooling that feeds `head`, perhaps through dropout."""
     operation = head
     while True:
-        # The model's own node: layers that other graphs share have nodes of theirs as well.
-        node = next(
-            node
-            for node in operation._inbound_nodes
-            if any(node is own for level in classifier._nodes_by_depth.values() for own in level)
-        )
-        operation = node.input_tensors[0]._keras_history.operation
+        operation = _node(classifier, operation).input_tensors[0]._keras_history.operation
         if isinstance(operation, layers.GlobalAveragePooling2D):
             if operation.data_format != "channels_last" or operation.keepdims:
                 raise ValueError(
@@ -201,3 +209,12 @@ def _pooling_before(classifier: keras.Model, head: keras.layers.Layer) -> keras.
                 f"classifier must end in GlobalAveragePooling2D and Dense; before '{head.name}' "
                 f"stands '{operation.name}' ({type(operation).__name__})"
             )
+
+
+def _node(classifier: keras.Model, operation: Any) -> Any:
+    """The node of `operation` in the model's own graph: shared layers have others as well."""
+    return next(
+        node
+        for node in operation._inbound_nodes
+        if any(node is own for level in classifier._nodes_by_depth.values() for own in level)
+    )

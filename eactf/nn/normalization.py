@@ -16,7 +16,12 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["FusedBatchNormalization", "can_fuse", "weighing_rows"]
+__all__ = [
+    "FusedBatchNormalization",
+    "can_fuse",
+    "composed_normalization",
+    "weighing_rows",
+]
 
 _FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
@@ -108,36 +113,60 @@ class FusedBatchNormalization(keras.layers.Layer):
         return outputs
 
     def _synchronized(self, inputs: Any) -> Any:
-        import tensorflow as tf
-
-        inner = self.inner
-        x = ops.cast(inputs, "float32")
-        weight = 1.0 if _ROWS.weight is None else _ROWS.weight
-        # Sums about the moving mean: the variance is then no small difference of large numbers.
-        origin = ops.stop_gradient(ops.convert_to_tensor(inner.moving_mean))
-        shifted = x - origin
-        positions = ops.cast(ops.size(x[..., 0]), "float32")
-        sums = [
-            ops.sum(shifted, axis=(0, 1, 2)) * weight,
-            ops.sum(ops.square(shifted), axis=(0, 1, 2)) * weight,
-            ops.zeros_like(origin) + positions * weight,
-        ]
-        # One exchange between the replicas for all three.
-        total = tf.distribute.get_replica_context().all_reduce("sum", ops.stack(sums))
-        mean, square, count = total[0] / total[2], total[1] / total[2], total[2]
-        variance = ops.maximum(square - ops.square(mean), 0.0)
-        mean = mean + origin
-        self._move(mean, variance * count / ops.maximum(count - 1.0, 1.0), None)
-        scale = inner.gamma * ops.rsqrt(variance + inner.epsilon)
-        return ops.cast((x - mean) * scale + inner.beta, inputs.dtype)
+        return composed_normalization(self.inner, inputs)
 
     def _move(self, mean: Any, variance: Any, weight: Any) -> None:
-        share = 1.0 - self.inner.momentum
-        if weight is not None:
-            share = share * weight
-        pairs = ((self.inner.moving_mean, mean), (self.inner.moving_variance, variance))
-        for average, value in pairs:
-            average.assign(average + (ops.stop_gradient(value) - average) * share)
+        _move_averages(self.inner, mean, variance, weight)
+
+
+def composed_normalization(layer: keras.layers.BatchNormalization, inputs: Any) -> Any:
+    """What `layer`, built and over the last axis, makes of a training batch of any rank.
+
+    Composed from sums over all replicas, weighed by `weighing_rows`; scale and offset may be
+    absent. The moving averages move as `FusedBatchNormalization` says.
+    """
+    x = ops.cast(inputs, "float32")
+    weight = 1.0 if _ROWS.weight is None else _ROWS.weight
+    # Sums about the moving mean: the variance is then no small difference of large numbers.
+    origin = ops.stop_gradient(ops.convert_to_tensor(layer.moving_mean))
+    shifted = x - origin
+    positions = ops.cast(ops.size(x[..., 0]), "float32")
+    axes = tuple(range(len(x.shape) - 1))
+    sums = ops.stack(
+        [
+            ops.sum(shifted, axis=axes) * weight,
+            ops.sum(ops.square(shifted), axis=axes) * weight,
+            ops.zeros_like(origin) + positions * weight,
+        ]
+    )
+    total = _summed_over_replicas(sums)
+    mean, square, count = total[0] / total[2], total[1] / total[2], total[2]
+    variance = ops.maximum(square - ops.square(mean), 0.0)
+    mean = mean + origin
+    _move_averages(layer, mean, variance * count / ops.maximum(count - 1.0, 1.0), None)
+    scale = ops.rsqrt(variance + layer.epsilon)
+    normalized = (x - mean) * (scale if layer.gamma is None else layer.gamma * scale)
+    return ops.cast(normalized if layer.beta is None else normalized + layer.beta, inputs.dtype)
+
+
+def _move_averages(
+    layer: keras.layers.BatchNormalization, mean: Any, variance: Any, weight: Any
+) -> None:
+    share = 1.0 - layer.momentum
+    if weight is not None:
+        share = share * weight
+    pairs = ((layer.moving_mean, mean), (layer.moving_variance, variance))
+    for average, value in pairs:
+        average.assign(average + (ops.stop_gradient(value) - average) * share)
+
+
+def _summed_over_replicas(sums: Any) -> Any:
+    """One exchange between the replicas for all the sums."""
+    import tensorflow as tf
+
+    if _replica_count() == 1:
+        return sums
+    return tf.distribute.get_replica_context().all_reduce("sum", sums)
 
 
 def _replica_count() -> int:

@@ -265,3 +265,52 @@ def test_xla_takes_the_step_of_eager_code(tiny_classifier, faces):
         results.append([variable.numpy() for variable in model.classifier.variables])
     for one, two in zip(*results, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def maps_of(model, images):
+    kernel = model.head.kernel.numpy().astype("float64")
+    return model.network(images)[0].numpy().astype("float64") @ kernel
+
+
+def test_without_the_imbalanced_framework_both_views_are_classified(tiny_classifier, faces):
+    images, labels = faces(4)
+    logs = {}
+    for classify in ("original", "both"):
+        model = eactf.EAC(
+            tiny_classifier(norm=False), 0.0, classify=classify, erase_probability=0.0
+        )
+        model.compile(optimizer=eactf.optimizers.SGD(RATE))
+        logits = [model.predict(view, verbose=0) for view in (images, images[:, :, ::-1])]
+        logs[classify] = model.train_step((tf.constant(images), tf.constant(labels)))
+        first, second = (
+            -np.log(np.exp(z) / np.exp(z).sum(1, keepdims=True))[np.arange(4), labels].mean()
+            for z in logits
+        )
+        expected = first if classify == "original" else (first + second) / 2
+        assert float(logs[classify]["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_quarter_turn_is_compared_turned_alike(tiny_classifier, faces):
+    images, labels = faces(4)
+    model = eactf.EAC(tiny_classifier(norm=False), transform="rotate", erase_probability=0.0)
+    model.compile(optimizer=eactf.optimizers.SGD(RATE))
+    original, turned = (view.numpy() for view in model.make_views(tf.constant(images)))
+    np.testing.assert_array_equal(turned, np.rot90(original, axes=(1, 2)))
+    as_turned = np.rot90(maps_of(model, original), axes=(1, 2))
+    expected = np.mean((as_turned - maps_of(model, turned)) ** 2)
+    logs = model.train_step((tf.constant(images), tf.constant(labels)))
+    assert float(logs["consistency"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_scaled_views_are_compared_at_the_least_common_size(tiny_classifier, faces):
+    images, labels = faces(4)
+    model = eactf.EAC(tiny_classifier(norm=False), transform="scale", erase_probability=0.0)
+    model.compile(optimizer=eactf.optimizers.SGD(RATE))
+    original, small = (view.numpy() for view in model.make_views(tf.constant(images)))
+    assert small.shape == (4, 4, 4, 1)
+    kernel = model.head.kernel.numpy().astype("float64")
+    small_cam = model.second_network(small)[0].numpy().astype("float64") @ kernel
+    repeated = small_cam.repeat(2, axis=1).repeat(2, axis=2)
+    expected = np.mean((maps_of(model, original) - repeated) ** 2)
+    logs = model.train_step((tf.constant(images), tf.constant(labels)))
+    assert float(logs["consistency"]) == pytest.approx(expected, rel=1e-4)

@@ -50,11 +50,31 @@ def cross_entropy(make_classifier):
     return eactf.CrossEntropy(make_classifier())
 
 
-@pytest.mark.parametrize(
-    "method, norm, ids",
-    [(eac, False, True), (eac, True, True), (cross_entropy, True, False)],
-    ids=["eac-without-norm", "eac-synchronised", "cross-entropy-synchronised-without-ids"],
-)
+def scn(make_classifier):
+    return eactf.SCN(
+        make_classifier(), ids=np.arange(100, 132), relabel_epoch=1, relabel_margin=0.02
+    )
+
+
+def rul(make_classifier):
+    return eactf.RUL(make_classifier(), embedding=4, head_rate=3.0)
+
+
+def attention_consistency(make_classifier):
+    return eactf.AttentionConsistency(make_classifier(), views=4)
+
+
+CASES = {
+    "eac-without-norm": (eac, False, True),
+    "eac-synchronised": (eac, True, True),
+    "cross-entropy-synchronised-without-ids": (cross_entropy, True, False),
+    "scn": (scn, True, True),
+    "rul": (rul, True, True),
+    "attention-consistency": (attention_consistency, True, True),
+}
+
+
+@pytest.mark.parametrize("method, norm, ids", CASES.values(), ids=CASES)
 def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices, method, norm, ids):
     images, labels = faces(32)
     data = batches(images, labels, np.arange(100, 132) if ids else None)
@@ -73,6 +93,11 @@ def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices,
         for name, value in logs.items():
             assert others[name] == pytest.approx(value, rel=1e-5, abs=1e-7), name
     assert sorted(two[2]) == ["accuracy", "loss", "macro_recall"]
+    if method is scn:
+        ledgers = [trained[3].ledger for trained in (one, two)]
+        assert len(ledgers[0]) > 0
+        np.testing.assert_array_equal(ledgers[1].ids, ledgers[0].ids)
+        np.testing.assert_array_equal(ledgers[1].new, ledgers[0].new)
     expected = one[3].predict(data, verbose=0)
     assert expected.shape == (32, 3)
     np.testing.assert_allclose(two[3].predict(data, verbose=0), expected, atol=1e-5)
