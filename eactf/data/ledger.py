@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +60,16 @@ class RelabelLedger:
         """This ledger with the changes of `epoch` behind it; `DataError` for an earlier epoch."""
         if len(self) and epoch < self.epochs[-1]:
             raise DataError(f"the ledger is at epoch {self.epochs[-1]}, received epoch {epoch}")
-        added = (np.full(len(ids), epoch), ids, old, new)
-        before = (self.epochs, self.ids, self.old, self.new)
-        columns = [
-            np.concatenate([column, np.asarray(more, np.int64)])
-            for column, more in zip(before, added, strict=True)
-        ]
+
+        def behind(column: np.ndarray, more: Any, dtype: type) -> np.ndarray:
+            return np.concatenate([column, np.asarray(more, dtype)])
+
         return RelabelLedger(
-            *columns, np.concatenate([self.evidence, np.asarray(evidence, np.float64)])
+            epochs=behind(self.epochs, np.full(len(ids), epoch), np.int64),
+            ids=behind(self.ids, ids, np.int64),
+            old=behind(self.old, old, np.int64),
+            new=behind(self.new, new, np.int64),
+            evidence=behind(self.evidence, evidence, np.float64),
         )
 
     def replay(
@@ -115,8 +118,10 @@ class RelabelLedger:
                     ) from None
         if not rows:
             return cls.empty()
-        *whole, evidence_column = zip(*rows, strict=True)
-        return cls(*(np.array(column, np.int64) for column in whole), np.array(evidence_column))
+        epochs, ids, before, after, margins = (
+            np.array(column) for column in zip(*rows, strict=True)
+        )
+        return cls(epochs, ids, before, after, margins)
 
     def _rows(self) -> Iterator[tuple[int, int, int, int, float]]:
         columns = (self.epochs, self.ids, self.old, self.new, self.evidence)

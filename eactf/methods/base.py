@@ -98,7 +98,7 @@ class Method(keras.Model):
 
     loss_parts: ClassVar[tuple[str, ...]] = ()
 
-    views: ClassVar[int] = 1
+    views: int = 1
     """How many images a sample becomes in a step."""
 
     def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:

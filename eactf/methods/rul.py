@@ -131,7 +131,7 @@ class RUL(OneViewMethod):
         super().compile(optimizer, **settings)
         if self.head_rate == 1.0:
             return
-        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         if not hasattr(inner, "multiply_rate"):
             raise ValueError(
                 f"head_rate = {self.head_rate:g} needs eactf.optimizers.Adam or SGD; received "
@@ -165,10 +165,10 @@ class RUL(OneViewMethod):
 
         The permutation is over the global batch, in the order of the samples' `draws`.
         """
-        everyone = [self.over_all_replicas(rows, batch) for rows in (mu, log_variance)]
+        mu, log_variance = (self.over_all_replicas(rows, batch) for rows in (mu, log_variance))
         labels = self.over_all_replicas(batch.labels, batch)
         permutation = ops.argsort(self.over_all_replicas(draws, batch))
-        mixtures, weights = losses.mix_by_uncertainty(*everyone, permutation)
+        mixtures, weights = losses.mix_by_uncertainty(mu, log_variance, permutation)
         own = self.own_places(batch, ops.shape(labels)[0])
         others = ops.take(labels, ops.take(permutation, own), axis=0)
         return ops.take(mixtures, own, axis=0), others, ops.take(weights, own)

@@ -157,7 +157,9 @@ class SCN(OneViewMethod):
                 "SCN remembers labels by id: the data must yield (image, label, id), or give "
                 "ids=None and relabel_epoch=None"
             )
-        remembered = self.memory.read("label", self.memory.rows(self._known_ids(batch)))
+        remembered = self.memory.read(
+            "label", self.memory.rows(self._known_ids(batch, self.memory))
+        )
         return ops.where(remembered >= 0, remembered, given)
 
     def importance_of(self, features: Tensor) -> Tensor:
@@ -176,6 +178,7 @@ class SCN(OneViewMethod):
         labels = self.over_all_replicas(labels, batch)
         if self.memory is None:
             return ops.zeros_like(labels, dtype="bool")
+        ids = self.over_all_replicas(self._known_ids(batch, self.memory), batch)
         probabilities = self.over_all_replicas(ops.softmax(logits, axis=-1), batch)
         changes, new = losses.relabel_candidates(probabilities, labels, self.relabel_margin)
         if self.relabel == "low_importance":
@@ -184,7 +187,7 @@ class SCN(OneViewMethod):
         is_time = ops.logical_and(due >= 0, ops.convert_to_tensor(self.epoch.value) + 1 >= due)
         changes = ops.logical_and(changes, is_time)
         own = ops.take_along_axis(probabilities, labels[:, None], axis=-1)[:, 0]
-        rows = self.memory.rows(self.over_all_replicas(self._known_ids(batch), batch))
+        rows = self.memory.rows(ids)
         self.memory.write("used", rows, labels)
         self.memory.write("label", rows, ops.where(changes, new, labels))
         self.memory.write("margin", rows, ops.max(probabilities, axis=-1) - own)
@@ -216,10 +219,10 @@ class SCN(OneViewMethod):
             "relabel": self.relabel,
         }
 
-    def _known_ids(self, batch: Batch) -> Tensor:
+    def _known_ids(self, batch: Batch, memory: SampleMemory) -> Tensor:
         """The batch's ids; a blank row has that of some sample, so that it is found."""
         blank = ops.arange(ops.shape(batch.ids)[0]) >= batch.count
-        return ops.where(blank, ops.convert_to_tensor(self.memory.ids)[0], batch.ids)
+        return ops.where(blank, ops.convert_to_tensor(memory.ids)[0], batch.ids)
 
 
 def _importance_head(head: layers.Dense, seed: int) -> layers.Dense:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 __all__ = ["CORRUPTIONS", "corruption"]
@@ -33,33 +34,35 @@ CORRUPTIONS: dict[str, dict[str, Any]] = {
 """keras-cv layers that take and give a batch of images, with the settings used."""
 
 
-def corruption(names: Sequence[str], seed: int) -> Callable[[Tensor], Tensor] | None:
+INSTEAD_OF_ERASING: dict[str, tuple[str, dict[str, Any]]] = {
+    "blur": ("RandomGaussianBlur", {"factor": (1.0, 1.0), "kernel_size": 5}),
+    "auto_augment": ("RandAugment", {"num_ops": 2, "factor": 0.5}),
+}
+"""Keras layers for what EAC's table 4 tries in the place of erasing.
+
+Deviates: the paper used AutoAugment's learnt policy; RandAugment draws from the same operations.
+"""
+
+
+def corruption(
+    names: Sequence[str], seed: int, *, instead: str = "erase"
+) -> Callable[[Tensor], Tensor] | None:
     """One callable that applies the named keras-cv layers in turn; None for no names.
+
+    `instead` may be one of `INSTEAD_OF_ERASING`, applied after them; other values add nothing.
 
     Images are `(n, H, W, C)` in 0..255; grey ones pass the layers as three equal channels, which
     some need, and come back grey. The draws come from keras-cv's stateful generators, seeded by
     `seed`: unlike erasing they are not a function of the sample, and go on differently after a
     restart. Raises `ValueError` for a name outside `CORRUPTIONS`, `ImportError` without keras-cv.
     """
-    if not names:
+    chain = _keras_cv_layers(names, seed) if names else []
+    if instead in INSTEAD_OF_ERASING:
+        name, settings = INSTEAD_OF_ERASING[instead]
+        layer = getattr(keras.layers, name)
+        chain.append(layer(**settings, value_range=(0, 255), seed=seed, dtype="float32"))
+    if not chain:
         return None
-    unknown = [name for name in names if name not in CORRUPTIONS]
-    if unknown:
-        raise ValueError(
-            f"unknown corruption {', '.join(unknown)}; expected {', '.join(CORRUPTIONS)}"
-        )
-    try:
-        from keras_cv import layers
-    except ImportError as missing:
-        raise ImportError(
-            f"corruption {names[0]!r} needs keras-cv: pip install 'eactf[keras-cv]'"
-        ) from missing
-    chain = [
-        getattr(layers, name)(**CORRUPTIONS[name], seed=seed + place)
-        if name != "Grayscale"
-        else layers.Grayscale(**CORRUPTIONS[name])
-        for place, name in enumerate(names)
-    ]
 
     def corrupt(images: Tensor) -> Tensor:
         shape = images.shape
@@ -74,3 +77,23 @@ def corruption(names: Sequence[str], seed: int) -> Callable[[Tensor], Tensor] | 
         return ops.reshape(ops.clip(images, 0.0, 255.0), (-1, *shape[1:]))
 
     return corrupt
+
+
+def _keras_cv_layers(names: Sequence[str], seed: int) -> list[Any]:
+    unknown = [name for name in names if name not in CORRUPTIONS]
+    if unknown:
+        raise ValueError(
+            f"unknown corruption {', '.join(unknown)}; expected {', '.join(CORRUPTIONS)}"
+        )
+    try:
+        from keras_cv import layers
+    except ImportError as missing:
+        raise ImportError(
+            f"corruption {names[0]!r} needs keras-cv: pip install 'eactf[keras-cv]'"
+        ) from missing
+    return [
+        getattr(layers, name)(**CORRUPTIONS[name], seed=seed + place)
+        if name != "Grayscale"
+        else layers.Grayscale(**CORRUPTIONS[name])
+        for place, name in enumerate(names)
+    ]

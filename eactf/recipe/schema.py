@@ -15,19 +15,24 @@ from eactf.recipe.sections import Conflict, Expected, Only, Section, as_tuple, r
 
 __all__ = [
     "PRESETS",
+    "AttentionConsistencySettings",
     "CrossEntropySettings",
     "DataSettings",
     "DrawnFaces",
     "EacSettings",
     "Erasing",
+    "ErasingSettings",
     "Method",
     "MethodSettings",
     "ModelSettings",
     "NoiseSettings",
+    "OneViewSettings",
     "OptimizerSettings",
     "Recipe",
     "ReportSettings",
+    "RulSettings",
     "ScheduleSettings",
+    "ScnSettings",
     "TrainSettings",
 ]
 
@@ -233,14 +238,19 @@ class Erasing(Section):
 
 
 class MethodSettings(Section):
-    """What all methods have: a name, and how the training views are disturbed."""
+    """What all methods have: a name, and augmentations before all else."""
 
     name: str = Field(default="", description="the training method")
-    erase: Erasing = Field(default_factory=Erasing, description="random erasing")
     corruptions: Names = Field(
         default=(),
         description="further augmentations, keras-cv layers by name (needs eactf[keras-cv])",
     )
+
+
+class ErasingSettings(MethodSettings):
+    """A method whose training views are erased at random."""
+
+    erase: Erasing = Field(default_factory=Erasing, description="random erasing")
 
 
 class EacSettings(MethodSettings):
@@ -261,13 +271,91 @@ class EacSettings(MethodSettings):
         default=False,
         description="both views in one forward pass; differs from the paper in BatchNorm",
     )
+    classify: Literal["original", "both"] = Field(
+        default="original",
+        description="views that are classified; both: without the paper's imbalanced framework",
+    )
+    transform: Literal["flip", "rotate", "scale"] = Field(
+        default="flip", description="how the second view is made (table 4 of the paper)"
+    )
+    corruption: Literal["erase", "blur", "auto_augment", "none"] = Field(
+        default="erase", description="how the views are disturbed (table 4 of the paper)"
+    )
+    erase: Annotated[Erasing, Only("corruption", "erase")] = Field(
+        default_factory=Erasing, description="random erasing"
+    )
 
 
-class CrossEntropySettings(MethodSettings):
+class AttentionConsistencySettings(MethodSettings):
+    """Attention consistency (Guo et al., CVPR 2019)."""
+
+    name: Literal["attention_consistency"] = Field(
+        default="attention_consistency", description="attention consistency, nothing erased"
+    )
+    consistency_weight: float = Field(
+        default=1.0, ge=0, description="weight of the distances between maps"
+    )
+    views: Annotated[Literal[2, 4], BeforeValidator(_whole_number)] = Field(
+        default=2, description="2: the image and its mirror; 4: both at two sizes (the original)"
+    )
+
+
+class OneViewSettings(ErasingSettings):
+    """A method that sees each image once, erased and mirrored at random."""
+
+    flip_probability: float = Field(
+        default=0.5, ge=0, le=1, description="share of the training images mirrored"
+    )
+
+
+class CrossEntropySettings(OneViewSettings):
     """The paper's baseline: cross-entropy on flipped and erased images."""
 
     name: Literal["cross_entropy"] = Field(
         default="cross_entropy", description="plain cross-entropy"
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of each label spread over all classes"
+    )
+    generalized: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="exponent q of generalised cross-entropy (0.7 in its paper); null: plain",
+    )
+
+
+class ScnSettings(OneViewSettings):
+    """Self-Cure Network (Wang et al., CVPR 2020)."""
+
+    name: Literal["scn"] = Field(default="scn", description="self-cure network")
+    ratio: float = Field(
+        default=0.7, gt=0, lt=1, description="share of a batch in the important group"
+    )
+    rank_margin: float = Field(
+        default=0.15, ge=0, description="distance the groups must keep (0.07 advised at batch 64)"
+    )
+    rank_weight: float = Field(default=1.0, ge=0, description="weight of the rank regularisation")
+    relabel_epoch: int | None = Field(
+        default=10, ge=1, description="first epoch that changes labels; null: none does"
+    )
+    relabel_margin: float = Field(
+        default=0.2, ge=0, lt=1, description="lead in probability that changes a label"
+    )
+    relabel: Literal["all", "low_importance"] = Field(
+        default="all",
+        description="samples that may change: all (published code), the low group (paper)",
+    )
+
+
+class RulSettings(OneViewSettings):
+    """Relative Uncertainty Learning (Zhang et al., NeurIPS 2021)."""
+
+    name: Literal["rul"] = Field(default="rul", description="relative uncertainty learning")
+    embedding: int = Field(default=64, ge=1, le=4096, description="features of each branch")
+    dropout: float = Field(default=0.4, ge=0, lt=1, description="dropout before each branch")
+    head_rate: float = Field(
+        default=10.0, gt=0, description="the last layer's learning rate over the others'"
     )
 
 
@@ -279,7 +367,11 @@ def method_name(settings: Any) -> str:
 
 
 Method = Annotated[
-    Annotated[EacSettings, Tag("eac")] | Annotated[CrossEntropySettings, Tag("cross_entropy")],
+    Annotated[EacSettings, Tag("eac")]
+    | Annotated[CrossEntropySettings, Tag("cross_entropy")]
+    | Annotated[AttentionConsistencySettings, Tag("attention_consistency")]
+    | Annotated[ScnSettings, Tag("scn")]
+    | Annotated[RulSettings, Tag("rul")],
     Discriminator(method_name),
 ]
 """The settings of one method, found by `name`."""

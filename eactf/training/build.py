@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,12 +13,24 @@ from eactf import optimizers
 from eactf.data.pipeline import ImageForm
 from eactf.data.records import Dataset, Samples
 from eactf.errors import UsageError
+from eactf.methods.attention_consistency import AttentionConsistency
 from eactf.methods.base import Method
 from eactf.methods.cross_entropy import CrossEntropy
 from eactf.methods.eac import EAC
+from eactf.methods.rul import RUL
+from eactf.methods.scn import SCN
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
-from eactf.recipe import CrossEntropySettings, EacSettings, Recipe
+from eactf.recipe import (
+    AttentionConsistencySettings,
+    CrossEntropySettings,
+    EacSettings,
+    ErasingSettings,
+    OneViewSettings,
+    Recipe,
+    RulSettings,
+    ScnSettings,
+)
 
 __all__ = [
     "build_method",
@@ -72,11 +85,22 @@ def build_model(
         ) from reason
 
 
-def build_method(recipe: Recipe, classifier: keras.Model) -> Method:
-    """The recipe's method around a classifier; `UsageError` for settings that do not work."""
+@dataclass(frozen=True)
+class _About:
+    """What a method wants to know beside its settings: the seed, the training samples' ids."""
+
+    seed: int
+    ids: np.ndarray
+
+
+def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Method:
+    """The recipe's method around a classifier; `ids` are those of the training samples.
+
+    Raises `UsageError` for settings that do not work.
+    """
     settings = recipe.method
     try:
-        return _BUILDERS[type(settings)](settings, classifier, recipe.seed)
+        return _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
     except (ImportError, ValueError) as reason:
         raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
 
@@ -120,35 +144,92 @@ def pixel_statistics(recipe: Recipe, train: Samples, form: ImageForm) -> Any:
     return mean, std
 
 
-def _build_eac(settings: EacSettings, classifier: keras.Model, seed: int) -> Method:
+def _erasing(settings: ErasingSettings | EacSettings) -> dict[str, Any]:
+    return {
+        "erase_probability": settings.erase.probability,
+        "erase_area": settings.erase.area,
+        "erase_aspect": settings.erase.aspect,
+    }
+
+
+def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) -> Method:
+    erasing = _erasing(settings)
+    if settings.corruption != "erase":
+        erasing["erase_probability"] = 0.0
     return EAC(
         classifier,
         settings.consistency_weight,
         consistency_ramp=settings.consistency_ramp,
         pair=settings.pair,
+        classify=settings.classify,
+        transform=settings.transform,
         batch_views=settings.batch_views,
-        erase_probability=settings.erase.probability,
-        erase_area=settings.erase.area,
-        erase_aspect=settings.erase.aspect,
-        corruption=corruption(settings.corruptions, seed),
-        seed=seed,
+        **erasing,
+        corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),
+        seed=about.seed,
+    )
+
+
+def _build_attention_consistency(
+    settings: AttentionConsistencySettings, classifier: keras.Model, about: _About
+) -> Method:
+    return AttentionConsistency(
+        classifier,
+        settings.consistency_weight,
+        views=settings.views,
+        corruption=corruption(settings.corruptions, about.seed),
+        seed=about.seed,
     )
 
 
 def _build_cross_entropy(
-    settings: CrossEntropySettings, classifier: keras.Model, seed: int
+    settings: CrossEntropySettings, classifier: keras.Model, about: _About
 ) -> Method:
     return CrossEntropy(
         classifier,
-        erase_probability=settings.erase.probability,
-        erase_area=settings.erase.area,
-        erase_aspect=settings.erase.aspect,
-        corruption=corruption(settings.corruptions, seed),
-        seed=seed,
+        label_smoothing=settings.label_smoothing,
+        generalized=settings.generalized,
+        **_one_view(settings, about),
     )
 
 
-_BUILDERS: dict[type, Callable[[Any, keras.Model, int], Method]] = {
+def _build_scn(settings: ScnSettings, classifier: keras.Model, about: _About) -> Method:
+    return SCN(
+        classifier,
+        ids=about.ids,
+        ratio=settings.ratio,
+        rank_margin=settings.rank_margin,
+        rank_weight=settings.rank_weight,
+        relabel_epoch=settings.relabel_epoch,
+        relabel_margin=settings.relabel_margin,
+        relabel=settings.relabel,
+        **_one_view(settings, about),
+    )
+
+
+def _build_rul(settings: RulSettings, classifier: keras.Model, about: _About) -> Method:
+    return RUL(
+        classifier,
+        embedding=settings.embedding,
+        dropout=settings.dropout,
+        head_rate=settings.head_rate,
+        **_one_view(settings, about),
+    )
+
+
+def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
+    return {
+        "flip_probability": settings.flip_probability,
+        **_erasing(settings),
+        "corruption": corruption(settings.corruptions, about.seed),
+        "seed": about.seed,
+    }
+
+
+_BUILDERS: dict[type, Callable[[Any, keras.Model, _About], Method]] = {
     EacSettings: _build_eac,
+    AttentionConsistencySettings: _build_attention_consistency,
     CrossEntropySettings: _build_cross_entropy,
+    ScnSettings: _build_scn,
+    RulSettings: _build_rul,
 }

@@ -26,6 +26,7 @@ from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
 from eactf.training.memory import refuse_if_too_large
 from eactf.training.progress import ProgressDisplay
+from eactf.training.samples import relabel_summary, write_sample_records
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
@@ -92,6 +93,7 @@ def _fit_and_judge(session: Session, folder: RunFolder) -> dict[str, Any]:
     finally:
         progress.close()
     seconds = time.perf_counter() - begun
+    write_sample_records(folder, session)
     save_classifier(folder.file("model.keras"), session.portable_classifier(), _facts(session))
     return _judge(session, log, checkpoints, last, seconds)
 
@@ -144,6 +146,7 @@ def _judge(
         "noise": noise_summary(data.manifest),
         "memorised_wrong_labels": memorised,
         "recovered_wrong_labels": recovered,
+        "relabelled": relabel_summary(session),
         "collapsed": has_collapsed(log.column("accuracy"), spreads, share),
         "epochs": session.recipe.train.epochs,
         "seconds": seconds,

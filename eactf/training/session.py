@@ -70,6 +70,8 @@ class Session:
         """The classifier in float32, its weights copied: what is saved for others to open."""
         classes = len(self.data.class_names)
         plain = build_model(self.recipe, self.form, classes, self.statistics, dtype="float32")
+        # Not every method keeps the classifier as it was built: RUL gives it another head.
+        plain = build_method(self.recipe, plain, self.data.train.ids).classifier
         plain.set_weights(self.method.classifier.get_weights())
         return plain
 
@@ -87,7 +89,7 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
     with strategy.scope():
         several = strategy.num_replicas_in_sync > 1
         classifier = build_model(recipe, form, classes, statistics, synchronized=several)
-        method = build_method(recipe, classifier)
+        method = build_method(recipe, classifier, data.train.ids)
         method.compile(
             optimizer=build_optimizer(recipe),
             metrics=["accuracy", MacroRecall(classes)],

@@ -96,6 +96,8 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
             f"{result['memorised_wrong_labels']:.1%} were learnt as labelled and "
             f"{result['recovered_wrong_labels']:.1%} are predicted as they truly are"
         )
+    if result["relabelled"]:
+        console.say(f"\n{_relabel_line(result['relabelled'])}")
     if result["collapsed"]:
         console.warn(
             "collapsed: the consistency won before features formed, and the network predicts no "
@@ -107,6 +109,15 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
     console.say("next:")
     console.say(f"  eactf evaluate {folder}", markup=False)
     console.say(f"  eactf predict {folder / 'model.keras'} FACE.png", markup=False)
+
+
+def _relabel_line(facts: Mapping[str, Any]) -> str:
+    line = f"{facts['samples_changed']:,} training labels were changed (relabels.csv)"
+    if "changed_to_truth" in facts:
+        line += f", {facts['changed_to_truth']:.1%} of them to the true one"
+    if "wrong_after" in facts:
+        line += f"; wrong before {facts['wrong_before']:.1%}, now {facts['wrong_after']:.1%}"
+    return line
 
 
 def _noise_line(noise: Mapping[str, Any]) -> str:

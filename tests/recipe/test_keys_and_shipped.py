@@ -46,7 +46,11 @@ def test_every_key_of_a_recipe_is_described_with_type_default_and_help() -> None
         ("train.xla", "true | false", "false"),
         ("data.channels", "1 | 3 | null", "null"),
         ("schedule.gamma", "0 < float <= 1", "0.9"),
-        ("method.name", "eac | cross_entropy", "eac"),
+        (
+            "method.name",
+            "eac | cross_entropy | attention_consistency | scn | rul",
+            "eac",
+        ),
         ("method.erase.area", "[low, high], 0 < low <= high < 1", "[0.02, 0.25]"),
     ],
 )

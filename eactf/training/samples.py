@@ -1,0 +1,73 @@
+"""What a method has learnt of single training samples, as files in the run's folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from eactf.data.ledger import RelabelLedger
+from eactf.methods.base import Method
+from eactf.training.folder import RunFolder
+from eactf.training.session import Session
+
+__all__ = ["relabel_summary", "write_sample_records"]
+
+
+def write_sample_records(folder: RunFolder, session: Session) -> None:
+    """Write `relabels.csv` (SCN's ledger) and `samples.csv` (SCN's importance, RUL's uncertainty).
+
+    A method that has nothing to say of single samples gets no file.
+    """
+    ledger = _ledger(session)
+    if ledger is not None:
+        ledger.write_csv(folder.file("relabels.csv"), session.data.class_names)
+    scores = _scores(session)
+    if scores:
+        folder.write_text("samples.csv", _table(session, scores))
+
+
+def relabel_summary(session: Session) -> dict[str, Any] | None:
+    """How many labels were changed, and of those with a known truth how many for the better."""
+    ledger = _ledger(session)
+    if ledger is None:
+        return None
+    train = session.data.train
+    final = ledger.replay(train.ids, train.given)
+    changed = final != train.given
+    facts: dict[str, Any] = {"changes": len(ledger), "samples_changed": int(changed.sum())}
+    if train.clean is not None and (known := train.clean >= 0).any():
+        facts["wrong_before"] = float(np.mean((train.given != train.clean)[known]))
+        facts["wrong_after"] = float(np.mean((final != train.clean)[known]))
+        if (changed & known).any():
+            facts["changed_to_truth"] = float(np.mean((final == train.clean)[changed & known]))
+    return facts
+
+
+def _ledger(session: Session) -> RelabelLedger | None:
+    return getattr(session.method, "ledger", None)
+
+
+def _scores(session: Session) -> dict[str, np.ndarray]:
+    if type(session.method).sample_scores is Method.sample_scores:
+        return {}
+    compute = tf.function(session.method.sample_scores)
+    parts = [compute(images) for images, _, _ in session.evaluation(session.data.train)]
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+def _table(session: Session, scores: dict[str, np.ndarray]) -> str:
+    train, names = session.data.train, session.data.class_names
+    columns = {"id": train.ids.tolist()}
+    if train.names is not None:
+        columns["name"] = train.names.tolist()
+    columns["given"] = [names[label] for label in train.given]
+    columns |= {name: [f"{value:.6g}" for value in array] for name, array in scores.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
