@@ -20,6 +20,7 @@ LEVELS = (
     ("eactf.methods",),
     ("eactf.evaluation",),
     ("eactf.training",),
+    ("eactf.report",),
     ("eactf.wizard",),
     ("eactf.cli",),
 )

@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": "Train a recipe.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
+    "compare": "Compare recipes over several seeds, or finished runs.",
     "data": "Bring images in, check them, measure their label noise.",
     "recipes": "List, show and copy recipes.",
 }

@@ -436,6 +436,10 @@ class ReportSettings(Section):
     last_epochs: int = Field(
         default=5, ge=1, description="report the mean of this many last epochs (the paper: 5)"
     )
+    best_on_test: bool = Field(
+        default=False,
+        description="also tell the epoch best on the judged split itself: optimistic, chosen on it",
+    )
 
 
 class Recipe(Section):

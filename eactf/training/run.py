@@ -99,18 +99,34 @@ def _fit_and_judge(session: Session, folder: RunFolder) -> dict[str, Any]:
 
 
 class LastEpochs(keras.callbacks.Callback):
-    """Predicts the judged split with the network of each of the last epochs, and says nothing."""
+    """Predicts the judged split with the network of each of the last epochs, and says nothing.
+
+    With `report.best_on_test` the accuracy of every epoch is kept as well, for that figure alone.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.samples = session.data.test if session.data.test else session.data.validation
         self.predictions: list[np.ndarray] = []
+        self.accuracies: list[float] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         recipe = self.session.recipe
-        if epoch >= recipe.train.epochs - recipe.report.last_epochs:
-            self.predictions.append(self.session.predict(self.samples))
+        is_last = epoch >= recipe.train.epochs - recipe.report.last_epochs
+        if not is_last and not recipe.report.best_on_test:
+            return
+        guess = self.session.predict(self.samples)
+        self.accuracies.append(float(np.mean(guess == self.samples.given)))
+        if is_last:
+            self.predictions.append(guess)
+
+    def best(self) -> dict[str, Any] | None:
+        """The epoch best on the judged split, where it was asked for."""
+        if not self.session.recipe.report.best_on_test:
+            return None
+        best = int(np.argmax(self.accuracies))
+        return {"epoch": best + 1, "accuracy": self.accuracies[best], "optimistic": True}
 
 
 def _judge(
@@ -143,6 +159,7 @@ def _judge(
             "accuracy": best.accuracy,
             "macro_recall": best.macro_recall,
         },
+        "best_on_test": last.best(),
         "noise": noise_summary(data.manifest),
         "memorised_wrong_labels": memorised,
         "recovered_wrong_labels": recovered,

@@ -84,9 +84,16 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
         (f"mean of the last {mean['epochs']} epochs", mean["accuracy"], mean["macro_recall"]),
         (f"best on validation (epoch {best['epoch']})", best["accuracy"], best["macro_recall"]),
     ]
+    if result["best_on_test"]:
+        optimistic = result["best_on_test"]
+        label = f"best on {split} itself (epoch {optimistic['epoch']}), optimistic"
+        rows.append((label, optimistic["accuracy"], None))
     console.table(
         [f"on {split}", "accuracy", "macro recall"],
-        [(name, f"{accuracy:.2%}", f"{recall:.2%}") for name, accuracy, recall in rows],
+        [
+            (name, f"{accuracy:.2%}", "-" if recall is None else f"{recall:.2%}")
+            for name, accuracy, recall in rows
+        ],
     )
     if split == "validation":
         console.say("  the data has no test split: these are the figures it was watched on")

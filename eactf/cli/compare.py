@@ -1,0 +1,162 @@
+"""`eactf compare`: recipes over several seeds, or finished runs, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eactf import console
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
+
+if TYPE_CHECKING:
+    from eactf.report.cells import Cell
+    from eactf.report.comparison import Outcome
+    from eactf.report.table import ComparisonTable
+
+__all__ = ["compare", "show_table", "table_options", "tell_table"]
+
+
+def table_options(command: Any) -> Any:
+    """What `compare` and `reproduce` share: seeds, where the runs go, the forms of the table."""
+    options = [
+        click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100)),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a key; repeatable.",
+        ),
+        click.option(
+            "--folder",
+            type=FILE_PATH,
+            default=Path("comparisons"),
+            show_default=True,
+            help="Where the runs are kept; finished ones are not run again.",
+        ),
+        click.option("--csv", "csv_file", type=FILE_PATH, help="Write the figures to this file."),
+        click.option("--markdown", type=FILE_PATH, help="Write the table to this file."),
+        click.option(
+            "--best-on-test",
+            is_flag=True,
+            help="Also the epoch best on the judged split itself: optimistic.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return json_option(command)
+
+
+@click.command()
+@click.argument("subjects", nargs=-1, required=True, metavar="RECIPE|RUN...")
+@click.option("--data", type=FILE_PATH, help="The data for every recipe: a packed file.")
+@click.option("--methods", metavar="A,B,C", help="Run every recipe with each of these methods.")
+@table_options
+def compare(
+    subjects: tuple[str, ...],
+    data: Path | None,
+    methods: str | None,
+    seeds: int,
+    overrides: tuple[str, ...],
+    folder: Path,
+    csv_file: Path | None,
+    markdown: Path | None,
+    best_on_test: bool,
+) -> None:
+    """Compare recipes over several seeds, or runs that are finished.
+
+    \b
+    eactf compare quickstart --methods cross_entropy,scn,rul,eac --seeds 3
+    eactf compare mine.yaml ferplus-human-small --data ferplus.h5 --seeds 3
+    eactf compare runs/quickstart runs/quickstart-2
+    """
+    from eactf.report.comparison import run_cells
+
+    if all((Path(subject) / "result.json").is_file() for subject in subjects):
+        table = _finished(subjects, best_on_test)
+    else:
+        chosen = tuple(overrides) + (("report.best_on_test=true",) if best_on_test else ())
+        cells = _cells(subjects, (methods or "").split(","), seeds, chosen, data)
+        table = tell_table(run_cells(cells, folder), optimistic=best_on_test)
+    show_table(table, csv_file, markdown)
+
+
+def tell_table(outcomes: Sequence[Outcome], *, optimistic: bool) -> ComparisonTable:
+    """The table of what became of the cells, a row a name in the order they came."""
+    from eactf.report.table import tabulate
+
+    names = list(dict.fromkeys(outcome.cell.row for outcome in outcomes))
+    groups = {name: [o for o in outcomes if o.cell.row == name] for name in names}
+    return tabulate(
+        [
+            (
+                name,
+                group[0].cell.paper,
+                [outcome.result for outcome in group if outcome.result is not None],
+                sum(outcome.result is None for outcome in group),
+            )
+            for name, group in groups.items()
+        ],
+        optimistic=optimistic,
+    )
+
+
+def show_table(table: ComparisonTable, csv_file: Path | None, markdown: Path | None) -> None:
+    """Print the table, and write the files that were asked for."""
+    from eactf.files import write_text
+
+    for row in table.as_dicts():
+        console.emit("row", **row)
+    console.say()
+    console.table(table.columns(), table.cells())
+    console.say(
+        "percent: mean (standard deviation) over n seeds; cost: an epoch over cross-entropy's"
+    )
+    if table.recall_cells():
+        console.say()
+        console.table(table.recall_columns(), table.recall_cells())
+    for path, text in ((csv_file, table.csv()), (markdown, table.markdown())):
+        if path is not None:
+            write_text(path, text)
+            console.say(f"written: {path}", markup=False)
+
+
+def _finished(subjects: Sequence[str], optimistic: bool) -> ComparisonTable:
+    """Finished runs as a table; those that differ in the seed alone are one row."""
+    from eactf.report.cells import read_run, recipe_without_seed
+    from eactf.report.table import tabulate
+
+    groups: dict[str, list[Path]] = {}
+    for subject in subjects:
+        groups.setdefault(recipe_without_seed(Path(subject)), []).append(Path(subject))
+    runs = []
+    for folders in groups.values():
+        results = [read_run(folder) for folder in folders]
+        runs.append((f"{folders[0].name}, {results[0]['method']}", None, results, 0))
+    return tabulate(runs, optimistic=optimistic)
+
+
+def _cells(
+    subjects: Sequence[str],
+    methods: Sequence[str],
+    seeds: int,
+    overrides: Sequence[str],
+    data: Path | None,
+) -> list[Cell]:
+    from eactf.report.cells import make_cell
+
+    if len(set(subjects)) < len(subjects):
+        raise UsageError("a recipe is named twice", hint="name each once; --seeds repeats it")
+    cells = []
+    for subject in subjects:
+        for method in methods:
+            chosen = [*overrides, *([f"method.name={method}"] if method else [])]
+            row = f"{subject}, {method}" if method else subject
+            cells += [
+                make_cell(row, subject, seed, overrides=chosen, data=data) for seed in range(seeds)
+            ]
+    return cells

@@ -1,0 +1,1 @@
+"""Runs side by side: which cells a comparison has, running them, and their table."""
