@@ -20,6 +20,7 @@ _COMMANDS = {
     "predict": "Classify images.",
     "compare": "Compare recipes over several seeds, or finished runs.",
     "data": "Bring images in, check them, measure their label noise.",
+    "weights": "Bring in pretrained backbones.",
     "recipes": "List, show and copy recipes.",
 }
 """The commands and their one-line help."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, BinaryIO, Literal
 
@@ -17,40 +17,48 @@ import numpy as np
 
 from eactf.errors import DataError, EactfError, UnsafeFileError
 
-__all__ = ["NUMPY", "Names", "load_pickle"]
+__all__ = ["NUMPY", "Names", "StandIn", "load_pickle"]
 
 Names = Mapping[tuple[str, str], object]
 """The (module, name) pairs a pickle may use, and what each stands for."""
 
 _REFUSED = frozenset({"EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"})
-_REFUSED |= {"PERSID", "BINPERSID"}
+_REFUSED |= {"PERSID"}
 _MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 _SUSPECT = "do not use this file unless you know who made it"
 
 
-def load_pickle(stream: BinaryIO, *, where: str, names: Names | None = None) -> object:
+def load_pickle(
+    stream: BinaryIO,
+    *,
+    where: str,
+    names: Names | None = None,
+    kept_outside: Callable[[object], object] | None = None,
+) -> object:
     """The value of the pickle that starts where `stream` stands, which must be able to seek.
 
     Texts that Python 2 wrote come as bytes. `where` names the file in messages; `names` are allowed
-    beside plain values, by default `NUMPY`. Raises `UnsafeFileError` for a name that is not allowed
-    and for operations that exhaust memory, `DataError` where the pickle is damaged.
+    beside plain values, by default `NUMPY`. `kept_outside` gives what a persistent id stands for;
+    without it such ids are refused. The stream is left where the pickle ends. Raises
+    `UnsafeFileError` for a name that is not allowed and for operations that exhaust memory,
+    `DataError` where the pickle is damaged.
     """
     start = stream.tell()
     try:
-        _check_operations(stream, where)
+        _check_operations(stream, where, _REFUSED if kept_outside else _REFUSED | {"BINPERSID"})
         stream.seek(start)
-        return _Unpickler(stream, where, NUMPY if names is None else names).load()
+        return _Unpickler(stream, where, NUMPY if names is None else names, kept_outside).load()
     except EactfError:
         raise
     except Exception as error:  # unpickling raises whatever a wrong operand leads to
         raise DataError(f"{where} is damaged: {error}", hint="copy it again") from error
 
 
-def _check_operations(stream: BinaryIO, where: str) -> None:
+def _check_operations(stream: BinaryIO, where: str, refused: frozenset[str]) -> None:
     for count, (operation, argument, _) in enumerate(pickletools.genops(stream)):
         # A memo entry of a large number makes a table of that size.
         beyond = operation.name in _MEMO and int(str(argument)) > count + 1
-        if beyond or operation.name in _REFUSED:
+        if beyond or operation.name in refused:
             raise UnsafeFileError(
                 f"{where} uses {operation.name} {argument if beyond else ''}".rstrip()
                 + ", which no data needs",
@@ -59,10 +67,17 @@ def _check_operations(stream: BinaryIO, where: str) -> None:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: BinaryIO, where: str, names: Names) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        where: str,
+        names: Names,
+        kept_outside: Callable[[object], object] | None,
+    ) -> None:
         super().__init__(stream, encoding="bytes")
         self._where = where
         self._names = names
+        self._kept_outside = kept_outside
 
     def find_class(self, module: str, name: str) -> object:
         try:
@@ -73,9 +88,14 @@ class _Unpickler(pickle.Unpickler):
                 hint=_SUSPECT,
             ) from None
 
+    def persistent_load(self, pid: object) -> object:
+        if self._kept_outside is None:
+            raise ValueError("a persistent id where none belongs")
+        return self._kept_outside(pid)
 
-class _StandIn:
-    """What an allowed name gives; a pickle can call it, and change nothing of it."""
+
+class StandIn:
+    """Base of what an allowed name gives; a pickle can call it, and change nothing of it."""
 
     __slots__ = ()
 
@@ -83,13 +103,13 @@ class _StandIn:
         raise ValueError("a state where none belongs")
 
 
-class _ArrayClass(_StandIn):
+class _ArrayClass(StandIn):
     """`numpy.ndarray`, which pickles name and never call themselves."""
 
     __slots__ = ()
 
 
-class _NewArray(_StandIn):
+class _NewArray(StandIn):
     """`numpy.core.multiarray._reconstruct`: an empty array, to be filled by its state."""
 
     __slots__ = ()
@@ -119,7 +139,7 @@ class _Filled(np.ndarray):
         super().__setstate__((shape, *rest))
 
 
-class _FromBuffer(_StandIn):
+class _FromBuffer(StandIn):
     """`numpy._core.numeric._frombuffer`: how protocol 5 keeps an array."""
 
     __slots__ = ()
@@ -131,7 +151,7 @@ class _FromBuffer(_StandIn):
         return flat.reshape(_shape(shape), order="F" if order == "F" else "C")
 
 
-class _Scalar(_StandIn):
+class _Scalar(StandIn):
     """`numpy.core.multiarray.scalar`."""
 
     __slots__ = ()
@@ -171,7 +191,7 @@ class _Type:
         return found
 
 
-class _Encode(_StandIn):
+class _Encode(StandIn):
     """`_codecs.encode`: how Python 3 keeps bytes in protocol 2."""
 
     __slots__ = ()
@@ -182,7 +202,7 @@ class _Encode(_StandIn):
         return text.encode("latin-1")
 
 
-class _NoBytes(_StandIn):
+class _NoBytes(StandIn):
     """`bytes`: how Python 3 keeps the empty bytes in protocol 2."""
 
     __slots__ = ()

@@ -44,19 +44,27 @@ def backbone_features(
     *,
     stem: str,
     width: int,
+    variant: str = "torchvision",
     dtype: Any = None,
     seed: int | None = None,
     synchronized: bool = False,
 ) -> Tensor:
     """The last feature map `(N, h, w, C)` of the backbone called `name` on normalised images `x`.
 
-    `stem`, `width`, `seed` and `synchronized` apply to our residual networks. A foreign backbone
-    starts from random weights (nothing is fetched), drawn from Keras' global seed. Raises
+    `stem`, `width`, `variant`, `seed` and `synchronized` apply to our residual networks. A foreign
+    backbone starts from random weights (nothing is fetched), drawn from Keras' global seed. Raises
     `ValueError` for an unknown name and `ImportError` where keras-cv is not installed.
     """
     if name in RESNETS:
         return resnet(
-            x, name, stem=stem, width=width, dtype=dtype, seed=seed, synchronized=synchronized
+            x,
+            name,
+            stem=stem,
+            width=width,
+            variant=variant,
+            dtype=dtype,
+            seed=seed,
+            synchronized=synchronized,
         )
     library, _, model = name.replace("keras.applications", _APPLICATIONS).partition(":")
     if library == _APPLICATIONS and model:

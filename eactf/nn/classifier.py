@@ -32,6 +32,7 @@ def build_classifier(
     classes: int,
     stem: str = "imagenet",
     width: int = 64,
+    variant: str = "torchvision",
     mean: ArrayLike | None = None,
     std: ArrayLike | None = None,
     dtype: Any = None,
@@ -45,14 +46,14 @@ def build_classifier(
     one channel), so that the saved file needs no preprocessing beside it. Output is `(N, classes)`
     logits in float32.
 
-    `backbone` is `resnet10`, `resnet18`, `resnet34` or `resnet50` with `stem` and `width`
-    (`eactf.nn.resnet`), `keras_applications:NAME` or `keras_cv:NAME`. `dtype` is a Keras dtype
-    policy (`"mixed_bfloat16"`); pooling and the dense layer stay in float32. The dense layer
+    `backbone` is `resnet10`, `resnet18`, `resnet34` or `resnet50` with `stem`, `width` and
+    `variant` (`eactf.nn.resnet`), `keras_applications:NAME` or `keras_cv:NAME`. `dtype` is a Keras
+    dtype policy (`"mixed_bfloat16"`); pooling and the dense layer stay in float32. The dense layer
     starts uniform in +-1/sqrt(features) as in the papers' code: Keras' own start makes EAC's first
     consistency loss about six times larger. `seed` fixes every initial weight.
     `synchronized=True` takes batch statistics over all replicas.
 
-    Raises `ValueError` on an unknown backbone or stem, or a size that is not positive.
+    Raises `ValueError` on an unknown backbone, stem or variant, or a size that is not positive.
 
     >>> build_classifier("resnet10", image_size=48, channels=1, classes=7, width=8).output_shape
     (None, 7)
@@ -69,7 +70,14 @@ def build_classifier(
         mean=middle, variance=spread**2, name="normalization", dtype="float32"
     )(inputs)
     features = backbone_features(
-        x, backbone, stem=stem, width=width, dtype=dtype, seed=seed, synchronized=synchronized
+        x,
+        backbone,
+        stem=stem,
+        width=width,
+        variant=variant,
+        dtype=dtype,
+        seed=seed,
+        synchronized=synchronized,
     )
     pooled = layers.GlobalAveragePooling2D(name="pooling", dtype="float32")(features)
     logits = _head(pooled, classes, seed)

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 from keras import layers
 
-__all__ = ["RESNETS", "STEMS", "resnet"]
+__all__ = ["RESNETS", "STEMS", "VARIANTS", "resnet"]
 
 Tensor = Any
 
@@ -39,11 +39,17 @@ STEMS = ("imagenet", "small", "compact")
 pool (map = input / 8), for inputs of 32 to 64 pixels. compact: 3x3 stride 2, no pool (map =
 input / 16): a quarter of the small stem's cost."""
 
+VARIANTS = ("torchvision", "vggface2")
+"""torchvision: a bottleneck strides on its 3x3 convolution; the stem's pool has one row and column
+of padding on all sides. vggface2, as the network of that release: a bottleneck strides on its first
+1x1 convolution; the pool has no padding, and a last window that does not fit counts (ceil mode)."""
+
 
 @dataclass(frozen=True)
 class _Layers:
     """What every layer of one network shares."""
 
+    variant: str
     dtype: Any
     seed: int | None
     synchronized: bool
@@ -59,6 +65,7 @@ def resnet(
     *,
     stem: str,
     width: int,
+    variant: str = "torchvision",
     dtype: Any = None,
     seed: int | None = None,
     synchronized: bool = False,
@@ -66,18 +73,19 @@ def resnet(
     """The last feature map, after its ReLU: `(N, h, w, 8 * width)`, times 4 for bottlenecks.
 
     `inputs` is `(N, H, W, C)`, normalised. `depth` is a key of `RESNETS`, `stem` one of `STEMS`;
-    `width` the channels of the first stage (64 in the paper). A bottleneck strides on its 3x3
-    convolution. Kernels start from a normal with variance 2 / fan-out; `seed` fixes it.
-    `synchronized` batch normalisation takes its statistics over all replicas. Raises `ValueError`
-    for an unknown depth or stem.
+    `width` the channels of the first stage (64 in the paper); `variant` one of `VARIANTS`, which
+    have the same variables and compute different features. Kernels start from a normal with
+    variance 2 / fan-out; `seed` fixes it. `synchronized` batch normalisation takes its statistics
+    over all replicas. Raises `ValueError` for an unknown depth, stem or variant.
     """
-    if depth not in RESNETS or stem not in STEMS:
+    if depth not in RESNETS or stem not in STEMS or variant not in VARIANTS:
         raise ValueError(
-            f"depth must be one of {', '.join(RESNETS)} and stem one of {', '.join(STEMS)}; "
-            f"received depth={depth!r}, stem={stem!r}"
+            f"depth must be one of {', '.join(RESNETS)}, stem one of {', '.join(STEMS)} and "
+            f"variant one of {', '.join(VARIANTS)}; "
+            f"received depth={depth!r}, stem={stem!r}, variant={variant!r}"
         )
     plan = RESNETS[depth]
-    common = _Layers(dtype, seed, synchronized)
+    common = _Layers(variant, dtype, seed, synchronized)
     x = _stem(inputs, stem, width, common)
     for stage, blocks in enumerate(plan.blocks):
         for block in range(blocks):
@@ -94,7 +102,9 @@ def _stem(x: Tensor, stem: str, width: int, common: _Layers) -> Tensor:
     x = layers.ReLU(name="stem_relu", dtype=common.dtype)(x)
     if stem == "imagenet":
         # Padding with nought is exact here: after the ReLU nothing is smaller.
-        x = layers.ZeroPadding2D(1, name="stem_pool_pad", dtype=common.dtype)(x)
+        # Ceil mode is a row and column more at the end, which the pool drops where they are odd.
+        sides = ((0, 1), (0, 1)) if common.variant == "vggface2" else 1
+        x = layers.ZeroPadding2D(sides, name="stem_pool_pad", dtype=common.dtype)(x)
         x = layers.MaxPooling2D(3, 2, name="stem_pool", dtype=common.dtype)(x)
     return x
 
@@ -110,9 +120,10 @@ def _basic_block(x: Tensor, filters: int, stride: int, name: str, common: _Layer
 
 def _bottleneck_block(x: Tensor, filters: int, stride: int, name: str, common: _Layers) -> Tensor:
     shortcut = _shortcut(x, 4 * filters, stride, name, common)
-    x = _conv_bn(x, filters, 1, 1, f"{name}_1", common)
+    first, second = (stride, 1) if common.variant == "vggface2" else (1, stride)
+    x = _conv_bn(x, filters, 1, first, f"{name}_1", common)
     x = layers.ReLU(name=f"{name}_1_relu", dtype=common.dtype)(x)
-    x = _conv_bn(x, filters, 3, stride, f"{name}_2", common)
+    x = _conv_bn(x, filters, 3, second, f"{name}_2", common)
     x = layers.ReLU(name=f"{name}_2_relu", dtype=common.dtype)(x)
     x = _conv_bn(x, 4 * filters, 1, 1, f"{name}_3", common)
     x = layers.Add(name=f"{name}_add", dtype=common.dtype)([x, shortcut])

@@ -104,8 +104,9 @@ class DataSettings(Section):
     channels: Annotated[Literal[1, 3] | None, BeforeValidator(_whole_number)] = Field(
         default=None, description="1 grey, 3 colour; null: as stored"
     )
-    normalization: Literal["imagenet", "dataset"] = Field(
-        default="imagenet", description="mean and deviation of ImageNet, or of the training split"
+    normalization: Literal["imagenet", "dataset", "weights"] = Field(
+        default="imagenet",
+        description="mean and deviation of ImageNet, of the training split, or of model.weights",
     )
     train_limit: int | None = Field(
         default=None,
@@ -216,6 +217,13 @@ class ModelSettings(Section):
         ge=4,
         le=256,
         description="channels of the first stage; the last has 8 times as many",
+    )
+    weights: Annotated[
+        str | None, Only("backbone", "resnet*"), Expected("path of a .weights.h5 file")
+    ] = Field(
+        default=None,
+        min_length=1,
+        description="backbone to start from, made by 'eactf weights import'; null: random",
     )
 
 

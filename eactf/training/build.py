@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,6 +22,12 @@ from eactf.methods.rul import RUL
 from eactf.methods.scn import SCN
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
+from eactf.nn.weight_import import (
+    BackboneWeights,
+    WeightsFacts,
+    imagenet_for,
+    open_weights,
+)
 from eactf.recipe import (
     AttentionConsistencySettings,
     CrossEntropySettings,
@@ -33,6 +40,7 @@ from eactf.recipe import (
 )
 
 __all__ = [
+    "backbone_weights",
     "build_method",
     "build_model",
     "build_optimizer",
@@ -50,28 +58,78 @@ def image_form(recipe: Recipe, data: Dataset) -> ImageForm:
     )
 
 
+def backbone_weights(recipe: Recipe, form: ImageForm) -> BackboneWeights | None:
+    """What `model.weights` names, checked against the recipe; None where it names nothing.
+
+    Raises `UsageError` where the recipe's network or normalisation is not that of the weights, with
+    every difference and what to set, and what `open_weights` raises.
+    """
+    if recipe.model.weights is None:
+        if recipe.data.normalization == "weights":
+            raise UsageError(
+                "data.normalization = weights, but the recipe names no weights",
+                hint="give model.weights, or set data.normalization to imagenet or dataset",
+            )
+        return None
+    weights = open_weights(Path(recipe.model.weights))
+    differences = list(_differences(recipe, form, weights.facts))
+    if differences:
+        found = "".join(f"\n  {difference}" for difference, _ in differences)
+        settings = " ".join(f"--set {setting}" for _, setting in differences)
+        raise UsageError(
+            f"the recipe does not fit model.weights = {weights.path}:{found}",
+            hint=f"to use these weights: {settings}",
+        )
+    return weights
+
+
+def _differences(recipe: Recipe, form: ImageForm, facts: WeightsFacts) -> Iterator[tuple[str, str]]:
+    """What differs between recipe and weights, and the setting that ends it."""
+    for key in ("backbone", "stem", "width"):
+        own, wanted = getattr(recipe.model, key), getattr(facts, key)
+        if own != wanted:
+            yield f"model.{key} = {own}, the weights have {wanted}", f"model.{key}={wanted}"
+    if form.channels != facts.channels:
+        received = f"channels of the images: {form.channels}, the weights take {facts.channels}"
+        # Grey images are given to colour weights in three equal channels: exactly what the network
+        # knows. One summed kernel would differ at the borders, where padding is not the mean.
+        yield received, f"data.channels={facts.channels}"
+    normalization = recipe.data.normalization
+    imagenet = imagenet_for(facts.channels)
+    same = np.allclose([facts.mean, facts.std], [imagenet.mean, imagenet.std], atol=0.01)
+    if normalization == "dataset" or (normalization == "imagenet" and not same):
+        mean, std = (", ".join(f"{value:.4g}" for value in row) for row in (facts.mean, facts.std))
+        yield (
+            f"data.normalization = {normalization}, the weights have mean {mean} and std {std}",
+            "data.normalization=weights",
+        )
+
+
 def build_model(
     recipe: Recipe,
     form: ImageForm,
     classes: int,
     statistics: tuple[np.ndarray, np.ndarray] | None,
     *,
+    weights: BackboneWeights | None = None,
     dtype: str | None = None,
     synchronized: bool = False,
 ) -> keras.Model:
-    """The recipe's classifier; `statistics` are `pixel_statistics`, None for ImageNet's.
+    """The recipe's classifier, its backbone with `weights` where they are given.
 
-    Raises `UsageError` for a backbone that is unknown, not installed, or not for such images.
+    `statistics` are `pixel_statistics`, None for ImageNet's. Raises `UsageError` for a backbone
+    that is unknown, not installed, or not for such images.
     """
     mean, std = statistics if statistics is not None else (None, None)
     try:
-        return build_classifier(
+        classifier = build_classifier(
             recipe.model.backbone,
             image_size=form.size,
             channels=form.channels,
             classes=classes,
             stem=recipe.model.stem,
             width=recipe.model.width,
+            variant="torchvision" if weights is None else weights.facts.variant,
             mean=mean,
             std=std,
             dtype=dtype or recipe.train.precision,
@@ -83,6 +141,9 @@ def build_model(
             f"model.backbone = {recipe.model.backbone} cannot be built for images of "
             f"{form.size} px and {form.channels} channels: {reason}"
         ) from reason
+    if weights is not None:
+        weights.apply(classifier)
+    return classifier
 
 
 @dataclass(frozen=True)
@@ -124,13 +185,18 @@ def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     )
 
 
-def pixel_statistics(recipe: Recipe, train: Samples, form: ImageForm) -> Any:
-    """Mean and standard deviation a channel over the training split, 0..255; None for ImageNet's.
+def pixel_statistics(
+    recipe: Recipe, train: Samples, form: ImageForm, weights: BackboneWeights | None = None
+) -> Any:
+    """Mean and standard deviation a channel, 0..255, as `data.normalization` says.
 
-    Taken from the stored images, a thousand at a time, so that memory stays flat.
+    None for ImageNet's. Those of the training split are taken from the stored images, a thousand at
+    a time, so that memory stays flat.
     """
     if recipe.data.normalization == "imagenet":
         return None
+    if weights is not None:
+        return np.array(weights.facts.mean), np.array(weights.facts.std)
     total = square = np.zeros(train.images.shape[-1])
     for start in range(0, len(train), 1000):
         block = train.images[start : start + 1000].astype(np.float64)

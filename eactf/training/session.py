@@ -19,8 +19,10 @@ from eactf.data.prepare import PreparedData
 from eactf.data.records import Samples
 from eactf.evaluation.macro_recall import MacroRecall
 from eactf.methods.base import Method
+from eactf.nn.weight_import import BackboneWeights
 from eactf.recipe import Recipe
 from eactf.training.build import (
+    backbone_weights,
     build_method,
     build_model,
     build_optimizer,
@@ -41,6 +43,7 @@ class Session:
     strategy: Any
     form: ImageForm
     statistics: Any
+    weights: BackboneWeights | None
     method: Method
 
     @property
@@ -69,7 +72,9 @@ class Session:
     def portable_classifier(self) -> keras.Model:
         """The classifier in float32, its weights copied: what is saved for others to open."""
         classes = len(self.data.class_names)
-        plain = build_model(self.recipe, self.form, classes, self.statistics, dtype="float32")
+        plain = build_model(
+            self.recipe, self.form, classes, self.statistics, weights=self.weights, dtype="float32"
+        )
         # Not every method keeps the classifier as it was built: RUL gives it another head.
         plain = build_method(self.recipe, plain, self.data.train.ids).classifier
         plain.set_weights(self.method.classifier.get_weights())
@@ -84,15 +89,18 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
     keras.utils.set_random_seed(recipe.seed)
     strategy = choose_strategy(recipe.train.devices)
     form = image_form(recipe, data.dataset)
-    statistics = pixel_statistics(recipe, data.train, form)
+    weights = backbone_weights(recipe, form)
+    statistics = pixel_statistics(recipe, data.train, form, weights)
     classes = len(data.class_names)
     with strategy.scope():
         several = strategy.num_replicas_in_sync > 1
-        classifier = build_model(recipe, form, classes, statistics, synchronized=several)
+        classifier = build_model(
+            recipe, form, classes, statistics, weights=weights, synchronized=several
+        )
         method = build_method(recipe, classifier, data.train.ids)
         method.compile(
             optimizer=build_optimizer(recipe),
             metrics=["accuracy", MacroRecall(classes)],
             jit_compile=recipe.train.xla,
         )
-    return Session(recipe, data, strategy, form, statistics, method)
+    return Session(recipe, data, strategy, form, statistics, weights, method)

@@ -40,6 +40,13 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         f"{session.form.size} px, {session.form.channels} channel"
         f"{'s' if session.form.channels > 1 else ''}, map {map_height}x{map_width}"
     )
+    if session.weights is not None:
+        facts = session.weights.facts
+        console.say(
+            f"  weights    {session.weights.path} ({facts.backbone}, {facts.variant}, "
+            f"from {facts.source})",
+            markup=False,
+        )
     console.say(f"  devices    {describe_devices(session.strategy)}, {recipe.train.precision}")
     if folder is not None:
         console.say(f"  folder     {folder}", markup=False)
@@ -55,6 +62,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         noise=noise,
         parameters=parameters,
         map_size=[map_height, map_width],
+        weights=None if session.weights is None else str(session.weights.path),
         devices=describe_devices(session.strategy),
     )
 
