@@ -27,11 +27,11 @@ def test_a_model_of_keras_applications_trains_a_step(faces):
     # Seeded: with some initial weights this network blows rounding up to 1e-2.
     keras.utils.set_random_seed(0)
     classifier = eactf.build_classifier(
-        "keras_applications:MobileNetV2", image_size=32, channels=1, classes=3
+        "keras_applications:MobileNetV2", image_size=64, channels=1, classes=3
     )
-    model = one_step(classifier, *faces(2, size=32))
-    assert model.map_size == (1, 1)
-    images, _ = faces(2, size=32, seed=1)
+    model = one_step(classifier, *faces(2, size=64))
+    assert model.map_size == (2, 2)
+    images, _ = faces(2, size=64, seed=1)
     np.testing.assert_allclose(model(images).numpy(), classifier(images).numpy(), atol=1e-4)
 
 
@@ -58,10 +58,10 @@ def test_models_of_keras_cv_that_need_settings_or_a_network_are_refused(name):
 def test_a_residual_network_of_keras_cv_is_built_offline_and_trains_a_step(faces):
     pytest.importorskip("keras_cv")
     classifier = eactf.build_classifier(
-        "keras_cv:ResNet18", image_size=32, channels=1, classes=3, dtype="mixed_bfloat16"
+        "keras_cv:ResNet18", image_size=64, channels=1, classes=3, dtype="mixed_bfloat16"
     )
     assert keras.config.dtype_policy().name == "float32"
-    one_step(classifier, *faces(2, size=32))
+    one_step(classifier, *faces(2, size=64))
     parameters = sum(int(np.prod(v.shape)) for v in classifier.trainable_variables)
     # The reference's, with one input channel, and a head of three classes.
     assert parameters == 11_176_512 - 2 * 49 * 64 + 512 * 3 + 3

@@ -50,7 +50,7 @@ def test_only_convolutions_on_small_maps_are_replaced():
 
 def test_a_residual_network_computes_the_same_with_it_as_plain_keras_does(faces):
     classifier = eactf.build_classifier("resnet10", image_size=16, channels=1, classes=3, width=4)
-    model = eactf.EAC(classifier)
+    model = eactf.CrossEntropy(classifier)
     kinds = {type(layer) for layer in model.network._flatten_layers()}
     assert SmallMapConvolution in kinds or tf.config.list_physical_devices("GPU")
     images, _ = faces(3, size=16)
