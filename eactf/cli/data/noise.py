@@ -1,0 +1,235 @@
+"""`eactf data noise`: how many labels are wrong, which, and what to train with."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from eactf import console
+from eactf.cli.data.source_options import source_options
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
+from eactf.progress import counting
+
+if TYPE_CHECKING:
+    from eactf.data.sources import SourceOptions
+    from eactf.training.noise_audit import NoiseAudit
+    from eactf.training.out_of_fold import Progress
+
+__all__ = ["noise"]
+
+_WIDEST_MATRIX, _PAIRS, _SUSPECTS = 10, 8, 10
+_RECIPE, _RECIPE_LIMIT = "ferplus-human-small", 5_000
+_TIMED_STEPS = (5, 25)
+_BESIDES = 1.25  # times the training steps: what predicting takes as well
+
+
+@click.command()
+@click.argument("path", type=FILE_PATH)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 20),
+    help="How many quick networks, each trained on the other folds; by default 2, or 4 for up to"
+    " 5,000 images.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="train",
+    show_default=True,
+    help="The split whose labels are judged.",
+)
+@click.option("--label-set", metavar="NAME", help="Judge a further label set of a packed file.")
+@click.option("--limit", type=click.IntRange(1), help="Judge this many samples, chosen by a hash.")
+@click.option("--seed", default=0, show_default=True, help="Seed of folds, weights and order.")
+@click.option("-o", "--output", type=FILE_PATH, help="Write all suspects to this CSV file.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@source_options
+@json_option
+def noise(
+    path: Path,
+    folds: int | None,
+    split: str,
+    label_set: str | None,
+    limit: int | None,
+    seed: int,
+    output: Path | None,
+    overwrite: bool,
+    options: SourceOptions,
+) -> None:
+    """Estimate how many labels of PATH are wrong, and which.
+
+    Quick networks predict the samples that they were not trained on. It takes minutes.
+
+    \b
+    eactf data noise faces.h5
+    eactf data noise faces/ -o suspects.csv
+    """
+    _refuse_existing(output, overwrite)
+    from eactf.data.opened import open_data  # NumPy and h5py only where needed
+
+    dataset = open_data(path, options=options)
+
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from eactf.training.noise_audit import audit_noise, choose_samples
+    from eactf.training.out_of_fold import quick_plan
+
+    samples = choose_samples(dataset, split, label_set=label_set, limit=limit, seed=seed)
+    plan = quick_plan(samples, folds)
+    console.say(
+        f"{path}, {split}: {len(samples):,} labels, {len(dataset.class_names)} classes;"
+        f" {plan.folds} quick networks at {plan.size} px",
+        markup=False,
+    )
+    with counting("training") as bar:
+        audit = audit_noise(
+            samples,
+            dataset.class_names,
+            split=split,
+            folds=folds,
+            seed=seed,
+            progress=_Expected(bar),
+        )
+    if output is not None:
+        from eactf.data.noise.suspects import write_suspects
+
+        write_suspects(output, audit.suspects())
+    console.emit("noise", **audit.as_dict())
+    _show(audit, path, label_set, output)
+
+
+def _refuse_existing(output: Path | None, overwrite: bool) -> None:
+    if output is None:
+        return
+    if output.exists() and not overwrite:
+        raise UsageError(f"{output} exists", hint="choose another name, or add --overwrite")
+    if not output.parent.is_dir():
+        raise UsageError(
+            f"the folder of {output} does not exist", hint="make it, or choose another"
+        )
+
+
+class _Expected:
+    """Passes progress on, and says after the first steps how long the whole will take."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        self.bar = bar
+        self.begun = 0.0
+
+    def __call__(self, done: int, steps: int) -> None:
+        from eactf.training.progress import format_duration
+
+        if self.bar is not None:
+            self.bar(done, steps)
+        first, last = _TIMED_STEPS
+        if done == first:
+            self.begun = time.perf_counter()
+        if done == last:
+            each = (time.perf_counter() - self.begun) / (last - first)
+            seconds = _BESIDES * each * steps
+            console.emit("expected", seconds=round(seconds, 1), steps=steps)
+            if self.bar is None:  # which tells the time left itself
+                console.say(f"this takes about {format_duration(seconds)}")
+
+
+def _show(audit: NoiseAudit, path: Path, label_set: str | None, output: Path | None) -> None:
+    found = audit.estimate
+    interval = f"between {found.low:.0%} and {found.high:.0%}"
+    console.say(
+        f"\n[bold]about {found.rate:.0%} of the labels are wrong[/bold] ({interval})"
+        if found.tells
+        else f"\n[bold]how many labels are wrong cannot be told[/bold]: {interval}"
+    )
+    if audit.true_rate is not None:
+        console.say(f"by the clean labels that the data knows it is {audit.true_rate:.1%}")
+    console.say(
+        "That is noise that looks at the class, not the image; where people err on hard images it"
+        " reads\ntoo low. The upper reading are all labels that the networks contradict:"
+        f" {found.disagreement:.0%}."
+    )
+    _show_classes(audit)
+    _show_remarks(audit)
+    _show_suspects(audit, output)
+    _show_advice(audit, path, label_set)
+
+
+def _show_classes(audit: NoiseAudit) -> None:
+    found, names = audit.estimate, audit.class_names
+    if not found.tells:
+        return
+    if len(names) <= _WIDEST_MATRIX:
+        console.say("\nlabels by likely true class (row) and as given (column):")
+        rows = [[name, *_cells(found.counts[row])] for row, name in enumerate(names)]
+        wrong = ["-" if share != share else f"{share:.0%}" for share in found.per_class]
+        console.table(["likely", *names], [*rows, ["wrong", *wrong]])
+        return
+    off = found.counts * (1 - np.eye(len(names)))
+    worst = np.argsort(-off, axis=None)[:_PAIRS]
+    pairs = [np.unravel_index(place, off.shape) for place in worst]
+    console.say("\nwhere most labels are wrong:")
+    console.table(
+        ["given", "likely", "labels"],
+        [[names[given], names[true], f"{off[true, given]:,.0f}"] for true, given in pairs],
+    )
+
+
+def _cells(counts: np.ndarray) -> list[str]:
+    return [f"{count:,.0f}" if count >= 0.5 else "-" for count in counts]
+
+
+def _show_remarks(audit: NoiseAudit) -> None:
+    for name, count in audit.unjudged.items():
+        console.say(f"not judged, too few samples: {name} ({count:,})", markup=False)
+    if audit.unpredicted:
+        names = ", ".join(audit.unpredicted)
+        console.say(f"hardly ever predicted, so little is said of it: {names}", markup=False)
+
+
+def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
+    total = len(audit.estimate.suspects())
+    if not total:
+        console.say("\nno label is doubtful")
+        return
+    where = "-o suspects.csv writes them all" if output is None else f"all are in {output}"
+    console.say(f"\n{total:,} labels are doubtful; the worst ({where}):", markup=False)
+    console.table(
+        ["image", "given", "likely", "p(given)", "p(likely)"],
+        [
+            [
+                suspect["name"] or f"id {suspect['id']}",
+                suspect["given"],
+                suspect["likely"],
+                f"{suspect['p_given']:.4f}",
+                f"{suspect['p_likely']:.4f}",
+            ]
+            for suspect in audit.suspects(_SUSPECTS)
+        ],
+    )
+
+
+def _show_advice(audit: NoiseAudit, path: Path, label_set: str | None) -> None:
+    advice = audit.advice
+    console.say(f"\n[bold]advice[/bold]: {advice.text}")
+    for ground in advice.evidence:
+        console.say(f"  {ground}", markup=False)
+    console.say(f"next: {_next_command(audit, path, label_set)}", markup=False)
+
+
+def _next_command(audit: NoiseAudit, path: Path, label_set: str | None) -> str:
+    settings: dict[str, object] = {"noise.kind": "none"}
+    if label_set is not None:
+        settings = {"noise.kind": "human", "noise.labels": label_set}
+    if audit.plan.channels != 1:
+        settings["data.channels"] = audit.plan.channels
+    if len(audit.samples) > _RECIPE_LIMIT:
+        settings["data.train_limit"] = "null"
+    settings |= audit.advice.settings
+    changes = " ".join(f"--set {key}={value}" for key, value in settings.items())
+    return f"eactf train --recipe {_RECIPE} --data {shlex.quote(str(path))} {changes}"
