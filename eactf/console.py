@@ -7,6 +7,7 @@ Results and human text go to standard output, errors and warnings to standard er
 from __future__ import annotations
 
 import contextlib
+import io
 import json as _json
 import sys
 from collections.abc import Sequence
@@ -28,12 +29,21 @@ __all__ = [
     "json_mode",
     "out",
     "say",
+    "survive_encodings",
     "table",
     "use_json",
     "warn",
 ]
 
 _json_mode = False
+
+
+_SHOWN = {
+    ord(char): char.encode("unicode_escape").decode()
+    for char in map(chr, range(160))
+    if not char.isprintable() and char not in "\n\t\xa0"
+}
+"""Control characters spelled out: a file's name must not command the terminal."""
 
 
 def use_json(on: bool) -> None:
@@ -45,6 +55,13 @@ def use_json(on: bool) -> None:
 def json_mode() -> bool:
     """True while standard output carries JSON lines."""
     return _json_mode
+
+
+def survive_encodings() -> None:
+    """Have characters that the terminal's encoding lacks spelled out instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def out() -> Console:
@@ -61,7 +78,7 @@ def is_terminal() -> bool:
 def say(text: str = "", *, markup: bool = True) -> None:
     """Print a line of text for a person; silent in JSON mode."""
     if not _json_mode:
-        out().print(text, markup=markup)
+        out().print(text.translate(_SHOWN), markup=markup)
 
 
 def emit(event: str, **fields: Any) -> None:
@@ -112,7 +129,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         numeric = all(_numeric(row[index]) for row in rows)
         grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(escape(str(cell)) for cell in row))
+        grid.add_row(*(escape(str(cell).translate(_SHOWN)) for cell in row))
     out().print(grid)
 
 
@@ -131,7 +148,9 @@ def _to_stderr(event: str, text: str, **fields: Any) -> None:
         sys.stderr.write(_json.dumps({"event": event, "message": text, **fields}) + "\n")
         return
     label = "eactf: warning: " if event == "warning" else "eactf: "
-    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(escape(label + text))
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
+        escape(label + text.translate(_SHOWN))
+    )
 
 
 def _numeric(cell: object) -> bool:

@@ -72,4 +72,5 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """The console script."""
+    console.survive_encodings()
     cli(prog_name="eactf")

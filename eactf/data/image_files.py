@@ -120,10 +120,10 @@ def open_image(path: Path) -> ImageFile.ImageFile:
         except Exception as error:  # the readers raise many kinds on a broken file
             cut = _promises_more(path, prefix)
             raise BadImage("cut short", _said(error)) if cut else bad_image(error) from None
-    width, height = image.size
-    if width * height > _most_pixels():
-        image.close()
-        raise BadImage("too many pixels", f"{width:,} x {height:,}, at most {_most_pixels():,}")
+    for width, height in (image.size, _tile(image)):
+        if width * height > _most_pixels():
+            image.close()
+            raise BadImage("too many pixels", f"{width:,} x {height:,}, at most {_most_pixels():,}")
     return image
 
 
@@ -134,6 +134,8 @@ def bad_image(error: Exception) -> BadImage:
         return error
     if isinstance(error, MemoryError):
         raise error
+    if isinstance(error, Image.DecompressionBombError):  # of a frame larger than its image
+        return BadImage("too many pixels", said)
     if isinstance(error, OSError) and error.errno is not None:
         return BadImage("cannot be opened", os.strerror(error.errno))
     cause = error.args[0] if error.args else error
@@ -178,6 +180,17 @@ def strictly() -> Iterator[None]:
 _lock = threading.Lock()
 _inside = 0
 _lenient = False
+
+
+def _tile(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """Width and height of a TIFF's tiles, which may be larger than the image and are decoded whole.
+
+    0 where there are none.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0, 0
+    width, height = (image.tag_v2.get(tag, 0) for tag in (322, 323))
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
 
 
 def _most_pixels() -> int:

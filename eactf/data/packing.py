@@ -7,6 +7,7 @@ no other takes its place.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -61,18 +62,24 @@ def pack(
     nothing else is written. `progress(done, total)` is called from the calling thread and may
     raise, which leaves nothing behind.
 
-    Raises `UsageError` for settings out of range and an `out` that exists, `DataError` for too many
-    bad images, for images without labels and for a disk that is too small.
+    Raises `UsageError` for settings out of range and an `out` that exists, or that is the listing's
+    own source; `DataError` for too many bad images, for images without labels and for a disk that
+    is too small.
     """
     out = Path(out)
     shape = _check_settings(size, channels, max_bad)
     check_destination(out, overwrite)
+    if out.exists() and out.samefile(listing.source):
+        raise UsageError(
+            f"{out} holds the images themselves, which are never overwritten",
+            hint="choose another name",
+        )
     listed = quarantine_path(out) if keep_list else None
     if listed is not None:
         check_quarantine(listed, overwrite)
     rows = np.flatnonzero(listing.given >= 0)
     if not len(rows):
-        raise DataError(f"{listing.source}: no image has a label", hint=_CHECK.format(listing))
+        raise DataError(f"{listing.source}: no image has a label", hint=_check_command(listing))
     steps = _Steps(progress, len(rows), headers=not (shape and channels))
     with quiet_pillow():
         form = choose_form(
@@ -87,7 +94,8 @@ def pack(
         return _Packing(listing, rows, out, form).run(max_bad, listed, overwrite, workers, steps)
 
 
-_CHECK = "see what was found: eactf data check {0.source}"
+def _check_command(listing: Listing) -> str:
+    return f"see what was found: eactf data check {shlex.quote(str(listing.source))}"
 
 
 def _check_settings(
@@ -253,7 +261,7 @@ class _Packing:
         )
 
     def _advice(self, written: Path | None) -> str:
-        where = f"they are listed in {written}" if written else _CHECK.format(self.listing)
+        where = f"they are listed in {written}" if written else _check_command(self.listing)
         share = len(self.bad) / len(self.rows)
         if share == 1:
             return where

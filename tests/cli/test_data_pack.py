@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -175,3 +176,14 @@ def test_data_that_is_given_to_train_is_packed_or_images(invoke, faces, tmp_path
         assert settings["data.source"] == (kind, "--data"), name
         assert settings["data.path"] == (str(tmp_path / name), "--data")
     assert data_settings(None) == {}
+
+
+def test_a_published_data_set_of_another_size_is_packed_with_a_warning(invoke, tmp_path):
+    for split, count in (("train", 30), ("t10k", 10)):
+        images = struct.pack(">IIII", 2051, count, 28, 28) + bytes(range(256)) * 92
+        (tmp_path / f"{split}-images-idx3-ubyte").write_bytes(images[: 16 + count * 784])
+        labels = struct.pack(">II", 2049, count) + bytes(i % 10 for i in range(count))
+        (tmp_path / f"{split}-labels-idx1-ubyte").write_bytes(labels)
+    result = invoke("data", "pack", "fashion-mnist", tmp_path, "-o", tmp_path / "f.h5")
+    assert result.exit_code == 0, result.output
+    assert "train has 30 images, published: 60,000" in result.stderr

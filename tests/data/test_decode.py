@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import struct
 import sys
 import threading
 import warnings
@@ -102,6 +103,25 @@ def test_a_bomb_is_refused_by_its_header_without_a_warning(tmp_path):
         warnings.simplefilter("always")
         images.open(0)
     assert not told
+
+
+def test_a_small_image_in_a_huge_tile_is_refused_by_its_header(tmp_path):
+    tags = {256: 10, 257: 10, 258: 8, 259: 5, 262: 1, 277: 1, 322: 40_000, 323: 40_000}
+    tags |= {324: 8, 325: 100}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    content = b"II*\0" + struct.pack("<I", 108) + bytes(100) + struct.pack("<H", len(tags))
+    (tmp_path / "a.tif").write_bytes(content + directory + bytes(4))
+    with pytest.raises(BadImage, match="40,000 x 40,000") as refused:
+        FileImages(tmp_path, ["a.tif"]).open(0)
+    assert refused.value.reason == "too many pixels"
+
+
+def test_a_frame_far_larger_than_its_image_is_too_many_pixels(tmp_path):
+    content = bytearray(saved(noise("P"), "GIF"))
+    size = content.index(b",") + 5
+    content[size : size + 4] = struct.pack("<HH", 65_535, 65_535)
+    (tmp_path / "a.gif").write_bytes(content)
+    assert verdict(FileImages(tmp_path, ["a.gif"])).reason == "too many pixels"
 
 
 def test_the_limit_is_on_the_pixels_not_on_the_file(tmp_path, monkeypatch):

@@ -206,3 +206,12 @@ def test_the_real_folder_has_its_known_counts():
     assert len(listing) == 200 and len(listing.class_names) == 8
     assert (listing.splits == 0).sum() == 128 and (listing.splits == 2).sum() == 72
     assert all(finding.severity is Severity.NOTE for finding in listing.findings)
+
+
+def test_a_file_name_with_control_characters_is_one_line_of_plain_text(tmp_path):
+    for place, name in (("a", "one\ntwo\x1b[31m.png"), ("b", "1.png")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / name).write_bytes(b"")
+    listing = open_source(tmp_path)
+    assert listing.names.tolist() == ["a/one\\ntwo\\x1b[31m.png", "b/1.png"]
+    assert listing.images.bytes_on_disk(0) == 0

@@ -410,3 +410,9 @@ def test_the_real_manifest_has_its_known_counts():
     assert (listing.splits == 0).sum() == 128 and (listing.splits == 2).sum() == 72
     assert list(listing.labels) == ["fer2013_label"]
     assert labels_of(listing)["train/neutral/fer0000613.png"] == "neutral"
+
+
+def test_a_path_longer_than_a_packed_file_keeps_is_refused_by_its_line(tmp_path):
+    (tmp_path / "m.csv").write_text(f"path,label\na.png,sad\n{'x' * 2_000}.png,happy\n")
+    with pytest.raises(DataError, match=r"line 3: expected a path of at most 1,024 bytes"):
+        open_source(tmp_path / "m.csv")

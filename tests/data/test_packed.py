@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -152,6 +154,45 @@ def test_a_disk_that_takes_no_more_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+_FILL_THE_DISK = """
+import os, resource, sys
+import numpy as np
+from eactf.data.packed import PackedWriter
+from eactf.errors import DataError
+
+n, shape = 3_000, (24, 24, 1)
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+truncate = os.truncate
+
+def free(path, length):
+    truncate(path, length)
+    resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+os.truncate = free
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, unlimited[1]))
+try:
+    with PackedWriter(
+        sys.argv[1], counts={"train": n}, image_shape=shape, class_names=("a", "b"), source="made"
+    ) as writer:
+        for i in range(0, n, 50):
+            ids = np.arange(i, i + 50)
+            writer.append(np.ones((50, *shape), np.uint8), ids, ids % 2, "train")
+except DataError as error:
+    sys.exit(str(error))
+"""
+"""A limit on the size of files stands for the disk; truncating a file makes room on it."""
+
+
+def test_a_disk_that_fills_up_under_way_neither_crashes_nor_leaves_anything(tmp_path):
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", _FILL_THE_DISK, str(tmp_path / "d.h5")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_file_appears_only_when_it_is_complete(tmp_path):
     with begin(tmp_path / "d.h5") as writer:
         put(writer, make_samples(4))
@@ -272,3 +313,9 @@ def test_no_images_at_all_are_refused_even_where_fewer_may_come(tmp_path):
     with pytest.raises(DataError, match="no images are left"):
         begin(tmp_path / "d.h5", may_fall_short=True).__exit__(None, None, None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_source_whose_name_is_no_text_is_spelled_out(tmp_path):
+    with begin(tmp_path / "d.h5", source="folder nam\udcff") as writer:
+        put(writer, make_samples(4))
+    assert open_packed(tmp_path / "d.h5").source == "folder nam\\udcff"

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -411,3 +412,12 @@ def test_a_fault_in_the_work_reaches_the_caller():
 
     with pytest.raises(ZeroDivisionError):
         list(in_order(work, 3))
+
+
+def test_the_arrays_that_are_packed_are_not_replaced(tmp_path):
+    source = tmp_path / "faces.h5"
+    source.write_bytes(b"the images")
+    given = replace(arrays(tmp_path, 3), source=source)
+    with pytest.raises(UsageError, match="never overwritten"):
+        pack(given, source, overwrite=True)
+    assert source.read_bytes() == b"the images"

@@ -110,3 +110,9 @@ def test_an_unknown_vote_rule_is_refused():
 def test_a_packed_file_takes_no_options(tmp_path):
     with pytest.raises(UsageError, match="--votes does not apply to a packed data set"):
         open_source(pack(tmp_path / "p.h5", train=samples([0, 1])), SourceOptions(votes=("a",)))
+
+
+@pytest.mark.parametrize("name", ["packed", "packed.csv", "packed.png", "packed.npz"])
+def test_a_packed_file_is_known_by_its_content_whatever_its_name(tmp_path, name):
+    pack(tmp_path / name, train=samples([1, 2]))
+    assert open_source(tmp_path / name).kind == "packed"

@@ -57,3 +57,10 @@ def test_merged_spellings_take_the_most_frequent_one():
 def test_of_two_equally_frequent_spellings_the_first_stands_for_both():
     class_of, _ = settle_spellings({"sad": 1, "SAD": 1}, merge=True)
     assert set(class_of.values()) == {"SAD"}
+
+
+def test_numbers_of_any_length_have_an_order_and_a_spelling():
+    long = "1" * 5_000
+    names = ["2", "007", "10", long, long + "0"]
+    assert natural_order(reversed(names)) == names
+    assert same_spelling(long) == long

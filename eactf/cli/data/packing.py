@@ -76,8 +76,12 @@ def pack_listing(
     channels: str | None,
     max_bad: float,
     overwrite: bool,
+    told: tuple[str, ...] = ("error",),
 ) -> None:
-    """Pack a listing with a bar on the terminal, and say what came of it."""
+    """Pack a listing with a bar on the terminal, and say what came of it.
+
+    Of the listing's findings those of a severity in `told` are said too.
+    """
     from eactf.data.packing import pack as pack_images
 
     with counting("packing") as progress:
@@ -90,7 +94,7 @@ def pack_listing(
             overwrite=overwrite,
             progress=progress,
         )
-    faults = [finding.what for finding in listing.findings if finding.severity == "error"]
+    faults = [finding.what for finding in listing.findings if finding.severity in told]
     console.emit("packed", **report.as_dict(), faults=faults)
     _show(report, faults)
 

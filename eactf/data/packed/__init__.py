@@ -23,6 +23,7 @@ fixed-length UTF-8, four of them JSON, so that their size is known before they a
 """
 
 from eactf.data.packed.reader import open_packed
-from eactf.data.packed.writer import PackedWriter, write_packed
+from eactf.data.packed.whole import write_packed
+from eactf.data.packed.writer import PackedWriter
 
 __all__ = ["PackedWriter", "open_packed", "write_packed"]

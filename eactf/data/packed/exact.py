@@ -22,6 +22,7 @@ def copy_rows(source: h5py.File, target: h5py.File, regions: Sequence[slice]) ->
             rows = sum(region.stop - region.start for region in regions)
             made = target.create_dataset(name, (rows, *member.shape[1:]), member.dtype)
             _copy(member, made, regions)
+            made.flush()  # when Python closes it, h5py does not say what could not be written
 
     source.visititems(copy)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,16 +24,15 @@ from eactf.data.packed.values import (
     encoded_texts,
     in_range,
     regions_of,
-    text_width,
-    vote_type,
 )
-from eactf.data.records import MAX_ID, SPLITS, Dataset, Samples
+from eactf.data.records import MAX_ID, SPLITS
 from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
 
-__all__ = ["PackedWriter", "write_packed"]
+__all__ = ["PackedWriter"]
 
-_BATCH_BYTES = 8 * 2**20
+_SPARE_BYTES = 2**20
+"""More than HDF5 holds back of what was written, 64 KiB an array. See `_discard`."""
 
 T = TypeVar("T")
 
@@ -93,15 +93,17 @@ class PackedWriter:
         self._may_fall_short = may_fall_short
         self._regions = regions_of(counts)
         self._filled = dict.fromkeys(self._regions, 0)
+        self._arrays: dict[str, h5py.Dataset] = {}
         self._names: dict[int, np.ndarray] = {}
         self._check_declaration()
         check_destination(self.path, overwrite)
         self._count = sum(counts.values())
         self._temporary = temporary_name(self.path)
         self._exact = self._temporary.with_name(f"{self._temporary.name}.exact")
-        self._file = self._guard(lambda: h5py.File(self._temporary, "w"))
+        self._spare = self._temporary.with_name(f"{self._temporary.name}.spare")
+        self._file = self._guard(self._begin)
         try:
-            self._create(image_shape, has_clean, has_targets)
+            self._guard(lambda: self._create(image_shape, has_clean, has_targets))
         except BaseException:
             self._discard()
             raise
@@ -182,6 +184,14 @@ class PackedWriter:
                     hint="use letters, digits, '_', '-' or '.', and neither 'given' nor 'clean'",
                 )
 
+    def _begin(self) -> h5py.File:
+        try:
+            self._spare.write_bytes(bytes(_SPARE_BYTES))
+            return h5py.File(self._temporary, "w")
+        except BaseException:
+            self._spare.unlink(missing_ok=True)
+            raise
+
     def _create(
         self, image_shape: tuple[int, int, int], has_clean: bool, has_targets: bool
     ) -> None:
@@ -202,7 +212,9 @@ class PackedWriter:
     def _column(
         self, name: str, shape: tuple[int, ...], dtype: np.dtype, *, missing: int | None = None
     ) -> None:
-        dataset = self._file.create_dataset(name, shape=shape, dtype=dtype)
+        # Kept open: HDF5 writes what it still holds of an array when that is closed, and h5py lets
+        # go unsaid that it could not where nobody closes it but Python.
+        dataset = self._arrays[name] = self._file.create_dataset(name, shape=shape, dtype=dtype)
         if missing is not None:
             dataset[...] = np.full(shape, missing, dtype)
 
@@ -216,9 +228,9 @@ class PackedWriter:
         return slice(first, first + rows)
 
     def _put(self, name: str, values: np.ndarray, rows: slice) -> None:
-        if name not in self._file:
+        if name not in self._arrays:
             raise DataError(f"{name} was not declared when the packed file was begun")
-        dataset = self._file[name]
+        dataset = self._arrays[name]
         expected = (rows.stop - rows.start, *dataset.shape[1:])
         if np.shape(values) != expected:
             raise DataError(f"{name} has shape {np.shape(values)}, expected {expected}")
@@ -254,7 +266,9 @@ class PackedWriter:
             self._guard(self._leave_out_missing)
         self._check_ids()
         self._guard(self._write_attributes)
+        self._guard(self._file.flush)
         self._guard(self._file.close)
+        self._spare.unlink(missing_ok=True)
         self._guard(self._publish)
 
     def _missing(self, split: str) -> int:
@@ -268,8 +282,11 @@ class PackedWriter:
         ]
         if not regions:
             raise DataError("no images are left to pack")
-        with h5py.File(self._exact, "w") as exact:
-            copy_rows(self._file, exact, regions)
+        self._file.flush()
+        with self._file as whole:
+            self._file = h5py.File(self._exact, "w")
+            copy_rows(whole, self._file, regions)
+        self._file.flush()
         self._file.close()
         os.replace(self._exact, self._temporary)
         self._file = h5py.File(self._temporary, "r+")
@@ -299,7 +316,7 @@ class PackedWriter:
             "notes": json.dumps(self.notes, default=_plain),
         }
         for key, text in texts.items():
-            value = np.bytes_(text.encode())
+            value = np.bytes_(text.encode(errors="backslashreplace"))
             if len(value) > layout.MAX_ATTRIBUTE:
                 raise DataError(f"{key} takes {len(value)} bytes, at most {layout.MAX_ATTRIBUTE}")
             self._file.attrs[key] = value
@@ -312,72 +329,34 @@ class PackedWriter:
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # h5py raises either
             # HDF5's own text runs over several lines; the system's says it in three words.
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            number = re.search(r"errno = (\d+)", str(error))
+            reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None)
             raise DataError(
-                f"{self.path} cannot be written: {reason}",
+                f"{self.path} cannot be written: {reason or error}",
                 hint="check that the folder may be written to and that the disk is not full",
             ) from error
 
     def _discard(self) -> None:
-        with suppress(OSError, RuntimeError):  # a full disk fails the last flush too
+        """Close and remove what was written; on a full disk too.
+
+        HDF5 crashes the process when it closes a file that it cannot write the rest of. What this
+        writer takes up itself is freed for that first.
+        """
+        try:
+            if self._file:  # else it is closed
+                self._file.flush()
+        except (OSError, RuntimeError):
+            self._spare.unlink(missing_ok=True)
+            for path in (self._temporary, self._exact):
+                with suppress(OSError):
+                    os.truncate(path, 0)
+        with suppress(OSError, RuntimeError):
             self._file.close()
+        self._spare.unlink(missing_ok=True)
         self._temporary.unlink(missing_ok=True)
         self._exact.unlink(missing_ok=True)
-
-
-def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False) -> None:
-    """Write `dataset` to `path` in the packed form (see the package's docstring)."""
-    splits = {name: dataset.splits[name] for name in SPLITS if name in dataset.splits}
-    present = list(splits.values())
-    label_sets = sorted({name for samples in present for name in samples.labels})
-    with PackedWriter(
-        path,
-        counts={name: len(samples) for name, samples in splits.items()},
-        image_shape=dataset.image_shape,
-        class_names=dataset.class_names,
-        source=dataset.source,
-        notes=dataset.notes,
-        label_sets=label_sets,
-        has_clean=any(samples.clean is not None for samples in present),
-        vote_columns=dataset.vote_columns,
-        vote_dtype=vote_type([samples.votes for samples in present]),
-        has_targets=any(samples.targets is not None for samples in present),
-        has_names=any(samples.names is not None for samples in present),
-        columns=_column_widths(present),
-        overwrite=overwrite,
-    ) as writer:
-        batch = max(1, _BATCH_BYTES // max(1, int(np.prod(dataset.image_shape))))
-        for name, samples in splits.items():
-            for start in range(0, len(samples), batch):
-                _append(writer, samples, slice(start, start + batch), name)
-
-
-def _append(writer: PackedWriter, samples: Samples, rows: slice, split: str) -> None:
-    def pick(array: np.ndarray | None) -> np.ndarray | None:
-        return None if array is None else array[rows]
-
-    writer.append(
-        samples.images[rows],
-        samples.ids[rows],
-        samples.given[rows],
-        split,
-        clean=pick(samples.clean),
-        targets=pick(samples.targets),
-        labels={name: array[rows] for name, array in samples.labels.items()},
-        votes=pick(samples.votes),
-        names=pick(samples.names),
-        columns={name: array[rows] for name, array in samples.columns.items()},
-    )
-
-
-def _column_widths(splits: Sequence[Samples]) -> dict[str, int]:
-    widths: dict[str, int] = {}
-    for samples in splits:
-        for name, texts in samples.columns.items():
-            widths[name] = max(widths.get(name, 1), text_width(texts))
-    return widths
 
 
 def _plain(value: object) -> object:

@@ -55,11 +55,12 @@ def open_source(path: str | Path, options: SourceOptions = _DEFAULTS) -> Listing
         return list_folder(path, options)
     if not path.exists():
         raise UsageError(f"there is no file or folder {path}", hint=_similar(path))
-    if suffix in _MANIFESTS:
+    holds_hdf5 = suffix in _HDF5 or _begins_as_hdf5(path)  # packed files have any name
+    if suffix in _MANIFESTS and not holds_hdf5:
         from eactf.data.sources.manifests import list_manifest
 
         return list_manifest(path, options)
-    if suffix in _HDF5:
+    if holds_hdf5:
         from eactf.data.sources.packed import is_packed, list_packed
 
         if is_packed(path):
@@ -69,6 +70,13 @@ def open_source(path: str | Path, options: SourceOptions = _DEFAULTS) -> Listing
     from eactf.data.sources.arrays import list_arrays
 
     return list_arrays(path, options)
+
+
+def _begins_as_hdf5(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
 
 
 def _similar(path: Path) -> str:

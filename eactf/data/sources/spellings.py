@@ -12,7 +12,7 @@ __all__ = ["natural_order", "same_spelling", "settle_spellings", "tidy"]
 
 _CODE = "class-in-two-spellings"
 
-_NUMBER = re.compile(r"[+-]?\d+(\.0*)?")
+_NUMBER = re.compile(r"[+-]?\d{1,99}(\.0*)?")
 # Between two digits a separator counts: 1_1 is not 11.
 _SEPARATORS = re.compile(r"(?<!\d)[\s_-]+|[\s_-]+(?!\d)")
 
@@ -70,10 +70,13 @@ def settle_spellings(
 
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    key = [
-        (0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts
-    ]
-    return key, name
+    return [_part(part) for part in parts], name
+
+
+def _part(part: str) -> tuple[int, int, str]:
+    """A number by its length and digits, which orders numbers of any length; else the text."""
+    digits = part.lstrip("0")
+    return (0, len(digits), digits) if part[0] in "0123456789" else (1, 0, part.casefold())
 
 
 def _finding(spellings: list[str], counts: Mapping[str, int], chosen: str, merged: bool) -> Finding:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
 from eactf.data.decode import IMAGE_SUFFIXES
 
@@ -93,8 +94,15 @@ class Walk:
 
 
 def printable(name: str) -> str:
-    """A file name as text that can be written: bytes that are no UTF-8 shown as `\\xff`."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A file name as text of one line: control characters and bytes that are no UTF-8 spelled out.
+
+    >>> printable("one\\ntwo")
+    'one\\\\ntwo'
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        char.encode("unicode_escape").decode() if category(char) == "Cc" else char for char in text
+    )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -40,7 +40,7 @@ def read_cells(table: Table, roles: Roles) -> Cells:
     shared: dict[int, dict[str, str]] = {i: {} for i in columns}
     lines, numbers, pathless, long = [], [], [], []
     for number, (line, row) in enumerate(table.rows()):
-        _check_quotes(table, line, row[roles.path])
+        _check_path(table, line, row[roles.path])
         if is_missing(row[roles.path]):
             pathless.append(line)
             continue
@@ -59,11 +59,17 @@ def read_cells(table: Table, roles: Roles) -> Cells:
     return Cells(lines, numbers, columns, tuple(_findings(table, pathless, long)))
 
 
-def _check_quotes(table: Table, line: int, cell: str) -> None:
+def _check_path(table: Table, line: int, cell: str) -> None:
     if "\n" in cell or "\r" in cell:
         raise DataError(
             f"{table.path}, up to line {line}: the path runs over several lines",
             hint="is a closing double quote missing?",
+        )
+    if len(cell) > _LONGEST // 4 and len(cell.encode()) > _LONGEST:
+        raise DataError(
+            f"{table.path}, line {line}: expected a path of at most {_LONGEST:,} bytes, received"
+            f" {len(cell.encode()):,}: {cell[:40]}...",
+            hint="is a line end or a delimiter missing?",
         )
 
 
