@@ -8,7 +8,7 @@ from eactf.data.hashing import uniform
 from eactf.data.records import Samples
 from eactf.errors import DataError, UsageError
 
-__all__ = ["limit", "split_off_validation"]
+__all__ = ["held_out", "limit", "split_off_validation"]
 
 _VALIDATION = 1003  # streams; label noise has 1001 and 1002
 _LIMIT = 1004
@@ -28,7 +28,7 @@ def split_off_validation(
             f"validation fraction {fraction:g}: expected a number between 0 and 1",
             hint="for ten percent write 0.1",
         )
-    chosen = uniform(seed, samples.ids, _VALIDATION) < fraction
+    chosen = held_out(samples.ids, fraction, seed)
     if chosen.all() or not chosen.any():
         raise DataError(
             f"a fraction of {fraction:g} of {len(samples)} samples leaves no"
@@ -36,6 +36,11 @@ def split_off_validation(
             hint="use more samples or another fraction",
         )
     return samples.take(np.flatnonzero(~chosen)), samples.take(np.flatnonzero(chosen))
+
+
+def held_out(ids: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
+    """Which samples `split_off_validation` takes for validation, as booleans `(n,)`."""
+    return np.asarray(uniform(seed, ids, _VALIDATION) < fraction)
 
 
 def limit(samples: Samples, count: int, seed: int = 0) -> Samples:

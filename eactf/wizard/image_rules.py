@@ -15,6 +15,8 @@ SMALLEST = 25
 
 _ENLARGED = 32
 _PAPERS_MAP = 7
+_SQUARE = 1.1
+"""Width over height up to which nobody minds the images being made square."""
 
 
 def image_size(fingerprint: Fingerprint, machine: Machine) -> Choice[int]:
@@ -57,9 +59,11 @@ def stem(size: int) -> Choice[str]:
 
 
 def _stored(fingerprint: Fingerprint) -> str:
+    least, most = fingerprint.aspect
+    square = "" if most <= _SQUARE and least >= 1 / _SQUARE else ", squeezed to squares"
     if fingerprint.same_size:
-        return f"stored as {fingerprint.widths.median}x{fingerprint.heights.median}"
-    return f"stored as {_range(*fingerprint.widths)} x {_range(*fingerprint.heights)}"
+        return f"stored as {fingerprint.widths.median}x{fingerprint.heights.median}{square}"
+    return f"stored as {_range(*fingerprint.widths)} x {_range(*fingerprint.heights)}{square}"
 
 
 def _range(least: int, median: int, most: int) -> str:

@@ -36,7 +36,8 @@ _ANSWERED = {
 class NoiseEstimate:
     """What `eactf data noise` found: share wrong with its interval, and the method it advises.
 
-    `pairs` are the most frequent mistakes as (given, likely, share of the given class).
+    `pairs` are the most frequent mistakes as (given, likely, share of the given class). Where the
+    interval is too wide to act on, `tells` is False.
     """
 
     rate: float
@@ -46,6 +47,15 @@ class NoiseEstimate:
     settings: Mapping[str, object] = field(default_factory=dict)
     text: str = ""
     pairs: tuple[tuple[str, str, float], ...] = ()
+    tells: bool = True
+
+    @property
+    def found(self) -> str:
+        """Share and interval in words."""
+        interval = f"{self.low:.0%} to {self.high:.0%}"
+        if not self.tells:
+            return f"how many labels are wrong cannot be told ({interval})"
+        return f"about {self.rate:.0%} of the labels look wrong ({interval})"
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,7 @@ def wrong_labels(
     if known is not None:
         return known
     if estimate is not None:
-        interval = f"{estimate.low:.0%} to {estimate.high:.0%}"
-        reason = f"about {estimate.rate:.0%} of the labels look wrong ({interval})"
-        return WrongLabels(estimate.rate, Origin.MEASURED, reason, estimate)
+        return WrongLabels(estimate.rate, Origin.MEASURED, estimate.found, estimate)
     if quality in _ANSWERED:
         reason, rate = _ANSWERED[quality]
         return WrongLabels(rate, origin, reason)

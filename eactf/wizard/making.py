@@ -9,6 +9,8 @@ from pathlib import Path
 from eactf import files
 from eactf.data.packed.names import plain_set_names
 from eactf.data.packing import PackReport, pack
+from eactf.data.records import SPLITS
+from eactf.data.splits import held_out
 from eactf.progress import counting
 from eactf.wizard import label_rules, showing
 from eactf.wizard.choices import Choice, Origin
@@ -18,7 +20,7 @@ from eactf.wizard.looking import UserData
 from eactf.wizard.plan import Answers, Plan, validation_share
 from eactf.wizard.writing import recipe_text
 
-__all__ = ["Wishes", "asides", "make", "planned_files", "run_command"]
+__all__ = ["Wishes", "asides", "can_be_held_out", "make", "planned_files", "run_command"]
 
 _FEW_IMAGES = 100
 
@@ -37,6 +39,7 @@ class Wishes:
     pack: Path | None
     quality_origin: Origin = Origin.YOU
     minutes_origin: Origin = Origin.YOU
+    pack_origin: Origin = Origin.YOU
 
     def answers(self, data: UserData, max_bad: float) -> Answers:
         """What the plan needs of them."""
@@ -46,11 +49,12 @@ class Wishes:
         return Answers(
             labels=labels,
             minutes=self.minutes,
-            data=str((self.pack or data.path).absolute()),
+            data=str(_lasting(self.pack or data.path)),
             packed=self.pack is not None or data.packed,
             held_out=self.holds_out(data),
             max_bad=max_bad,
             minutes_origin=self.minutes_origin,
+            data_origin=self.pack_origin,
         )
 
     def holds_out(self, data: UserData) -> bool:
@@ -62,6 +66,17 @@ class Wishes:
         splits = data.fingerprint.splits
         better = data.has_copies or splits["train"] < _FEW_IMAGES
         return self.pack is not None and not splits.get("validation") and better
+
+
+def can_be_held_out(data: UserData) -> bool:
+    """Whether a run of the unpacked images has a validation split, its own or one it draws."""
+    if data.fingerprint.splits.get("validation"):
+        return True
+    listing = data.listing
+    train = data.scan.good & (listing.given >= 0) & (listing.splits == SPLITS.index("train"))
+    share = validation_share(data.fingerprint.splits["train"]).value
+    held = held_out(listing.ids[train], share)
+    return bool(held.any() and not held.all())
 
 
 def asides(data: UserData, wishes: Wishes) -> dict[str, Choice[str]]:
@@ -83,6 +98,11 @@ def _validation(data: UserData, wishes: Wishes) -> Choice[str]:
     elif data.has_copies:
         reason += "; copies may land on both sides and flatter it: pack to keep them together"
     return Choice(f"{share.value:.0%} of train", share.origin, reason)
+
+
+def _lasting(path: Path) -> Path:
+    """The path as it can be found from any folder; links stay, unless `..` leads through them."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def planned_files(wishes: Wishes, packed_bytes: int) -> dict[Path, str]:

@@ -118,7 +118,7 @@ class Commands:
 
 def read_noise(event: Mapping[str, Any]) -> NoiseEstimate:
     """The `noise` event of `eactf data noise --json`."""
-    advice = event.get("advice") or {}
+    advice, tells = event.get("advice") or {}, bool(event.get("tells", True))
     return NoiseEstimate(
         rate=float(event["rate"]),
         low=float(event["low"]),
@@ -126,7 +126,8 @@ def read_noise(event: Mapping[str, Any]) -> NoiseEstimate:
         method=str(advice.get("method", "")),
         settings=dict(advice.get("settings") or {}),
         text=str(advice.get("text", "")),
-        pairs=_pairs(event["matrix"], event["class_names"]),
+        pairs=_pairs(event["matrix"], event["class_names"]) if tells else (),
+        tells=tells,
     )
 
 

@@ -35,7 +35,7 @@ class Answers:
     `labels` is `GIVEN` or the name of a label set. The recipe names `data`, a packed file or, where
     `packed` is false, the user's own images. `held_out`: packing takes a validation split off.
     `max_bad` is the share of images that may be unusable. `minutes_origin` is `DEFAULT` where
-    nobody said how long it may take.
+    nobody said how long it may take, `data_origin` where nobody said to pack.
     """
 
     labels: str
@@ -45,6 +45,7 @@ class Answers:
     held_out: bool = False
     max_bad: float = 0.01
     minutes_origin: Origin = Origin.YOU
+    data_origin: Origin = Origin.YOU
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def make_plan(fingerprint: Fingerprint, answers: Answers, wrong: WrongLabels, pa
         **label_rules.method_settings(method.value, count, wrong),
         **_optimisation(count),
         "train.epochs": epochs,
-        "train.batch_size": outline.batch,
+        "train.batch_size": time_rules.limited(outline.batch, limit),
         "train.precision": outline.precision,
         "train.devices": Choice(None, Origin.MACHINE, pace.machine.described),
         "report.last_epochs": Choice(min(5, count), Origin.DEFAULT, "the paper's"),
@@ -181,8 +182,8 @@ def _data(
 ) -> dict[str, Choice[Any]]:
     source = "packed" if answers.packed else "images"
     keys = {
-        "data.source": Choice(source, Origin.YOU),
-        "data.path": Choice(answers.data, Origin.YOU),
+        "data.source": Choice(source, answers.data_origin),
+        "data.path": Choice(answers.data, answers.data_origin),
         "data.image_size": outline.size,
         "data.channels": outline.channels,
         "data.normalization": image_rules.normalization(),
@@ -190,7 +191,8 @@ def _data(
     if limit is not None:
         keys["data.train_limit"] = limit
     if not answers.packed:
-        keys["data.max_bad"] = Choice(answers.max_bad, Origin.DEFAULT, "more would stop the run")
+        said = Origin.DEFAULT if answers.max_bad == Answers.max_bad else Origin.YOU
+        keys["data.max_bad"] = Choice(answers.max_bad, said, "more would stop the run")
     if not fingerprint.splits.get("validation") and not answers.held_out:
         keys["data.validation_fraction"] = validation_share(fingerprint.splits["train"])
     return keys

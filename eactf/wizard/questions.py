@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,11 +166,16 @@ def ask_recipe(folder: Path, *, overwrite: bool) -> Question:
     )
 
 
-def ask_pack(recipe: Path, size: str, *, needed: str, overwrite: bool) -> Question:
-    """Whether and where to pack; `needed` says why a recipe cannot do without, empty if it can."""
-    default = recipe.with_suffix(".h5")
-    if not overwrite:
-        default = next(path for path in _numbered(default) if not path.exists())
+def ask_pack(recipe: Path, size: str, *, source: Path, needed: str, overwrite: bool) -> Question:
+    """Whether and where to pack the images of `source`, which is itself never overwritten.
+
+    `needed` says why a recipe cannot do without packing, empty if it can.
+    """
+
+    def is_free(path: Path) -> bool:
+        return not path.exists() or (overwrite and not path.samefile(source))
+
+    default = next(path for path in _numbered(recipe.with_suffix(".h5")) if is_free(path))
 
     def parse(text: str) -> Path | None:
         if text.lower() in ("n", "no", "false"):
@@ -179,7 +186,10 @@ def ask_pack(recipe: Path, size: str, *, needed: str, overwrite: bool) -> Questi
             return new_file(str(default), ".h5", overwrite=overwrite)
         if not text.lower().endswith(".h5"):
             raise ValueError("yes, no, or a file name that ends in .h5")
-        return new_file(text, ".h5", overwrite=overwrite)
+        path = new_file(text, ".h5", overwrite=overwrite)
+        if not is_free(path):
+            raise ValueError(f"a new name; {path} holds the images themselves")
+        return path
 
     return Question(
         key="pack",
@@ -240,7 +250,8 @@ def minutes(text: str) -> int:
 def new_file(text: str, *suffixes: str, overwrite: bool) -> Path:
     """Read the name of a file to write, and give it the first of `suffixes` where it has none.
 
-    Its folder must be there; it must not, unless it is to be overwritten.
+    Its folder must be there and take new files; the file must not be there, unless it is to be
+    overwritten.
     """
     path = Path(text).expanduser()
     if not path.name or path.name.lower() in suffixes:
@@ -249,16 +260,31 @@ def new_file(text: str, *suffixes: str, overwrite: bool) -> Path:
         path = path.with_name(path.name + suffixes[0])
     if not path.parent.is_dir():
         raise ValueError(f"a file in a folder that is there; {path.parent} is not")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"a file in a folder that may be written to; {path.parent} may not")
     if path.is_dir() or (path.exists() and not overwrite):
         raise ValueError(f"a new name; {path} exists (--overwrite would replace it)")
     return path
 
 
 def _existing_path(text: str) -> Path:
+    if not text:
+        raise ValueError("a folder or file that is there")
     path = Path(text).expanduser()
-    if not text or not path.exists():
-        raise ValueError(f"a folder or file that is there; there is no {text or 'empty path'}")
+    if not path.exists():
+        path = Path(_unquoted(text)).expanduser()
+    if not path.exists():
+        raise ValueError(f"a folder or file that is there; there is no {text}")
     return path
+
+
+def _unquoted(text: str) -> str:
+    """A path without the quotes or backslashes of one dragged into a terminal."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return text
+    return words[0] if len(words) == 1 else text
 
 
 def _free_name(folder: Path) -> str:

@@ -19,7 +19,14 @@ from eactf.wizard.choices import Origin
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate, known_share, wrong_labels
 from eactf.wizard.looking import UserData, join_spellings, look_at, refuse_hopeless, spellings
 from eactf.wizard.machine import Machine
-from eactf.wizard.making import Wishes, asides, make, planned_files, run_command
+from eactf.wizard.making import (
+    Wishes,
+    asides,
+    can_be_held_out,
+    make,
+    planned_files,
+    run_command,
+)
 from eactf.wizard.measuring import Measuring, MeasuringError
 from eactf.wizard.plan import Plan, make_plan, packed_bytes, usual_minutes
 from eactf.wizard.time_rules import Pace
@@ -47,10 +54,8 @@ def run_wizard(path: Path | None, answerer: Answerer, settings: Settings) -> Non
     Raises `UsageError` with every answer that is missing or wrong, `DataError` where the data
     cannot be trained on, `Interrupted` on Ctrl-C: nothing is written then.
     """
-    saved = settings.save_answers
-    if saved is not None and saved.exists() and not settings.overwrite:
-        hint = "give another name, or --overwrite"
-        raise UsageError(f"--save-answers {saved} exists and is not overwritten", hint=hint)
+    if settings.save_answers is not None:
+        _check_saved(settings.save_answers, overwrite=settings.overwrite)
     try:
         made = _run(path, answerer, settings)
     except KeyboardInterrupt:
@@ -79,6 +84,10 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
     data, wishes = _ask(data, answerer, settings)
     planned = planned_files(wishes, packed_bytes(data.fingerprint, settings.machine))
     last = questions.ask_write(list(planned))
+    saved = settings.save_answers
+    if saved is not None and saved.absolute() in {path.absolute() for path in planned}:
+        hint = "give the answers a name of their own"
+        raise UsageError(f"--save-answers {saved} would replace what is written", hint=hint)
     answerer.require(last)
     answerer.finish()
     unused = answerer.unused(last.key)
@@ -127,6 +136,7 @@ def _ask(data: UserData, answerer: Answerer, settings: Settings) -> tuple[UserDa
         pack=None if data.packed else _ask_pack(data, recipe, answerer, settings),
         quality_origin=answerer.origins.get("quality", Origin.DEFAULT),
         minutes_origin=answerer.origins.get("minutes", Origin.DEFAULT),
+        pack_origin=answerer.origins.get("pack", Origin.YOU),
     )
 
 
@@ -136,12 +146,24 @@ def _ask_pack(
     if recipe is None:
         return None  # its name was wrong, which is about to be told
     size = showing.size_text(packed_bytes(data.fingerprint, settings.machine))
-    needed = ""
-    if data.options != SourceOptions():
-        needed = "a recipe cannot say how the data is to be read, a packed file need not"
-    question = questions.ask_pack(recipe, size, needed=needed, overwrite=settings.overwrite)
+    question = questions.ask_pack(
+        recipe,
+        size,
+        source=data.path,
+        needed=_why_packed(data),
+        overwrite=settings.overwrite,
+    )
     found: Path | None = answerer.ask(question)
     return found
+
+
+def _why_packed(data: UserData) -> str:
+    """Why a recipe cannot do with the images as they are; empty where it can."""
+    if data.options != SourceOptions():
+        return "a recipe cannot say how the data is to be read, a packed file need not"
+    if not can_be_held_out(data):
+        return "of so few images a run may draw none to hold out; packing holds some out for good"
+    return ""
 
 
 def _estimate_noise(data: UserData, wishes: Wishes, settings: Settings) -> NoiseEstimate | None:
@@ -191,6 +213,16 @@ def _measured(plan: Plan, pace: Pace, measuring: Measuring) -> Pace:
         console.warn("TensorFlow does not use the GPU here; this is planned for the CPU")
         return Pace(replace(pace.machine, gpus=()))
     return pace.with_measured(plan.network, measured.step, plan.step)
+
+
+def _check_saved(path: Path, *, overwrite: bool) -> None:
+    """Raise `UsageError` where the answers could not, or must not, be written to `path`."""
+    if path.is_dir() or not path.parent.is_dir():
+        found = "is a folder" if path.is_dir() else "is in a folder that is not there"
+        raise UsageError(f"--save-answers {path} {found}", hint="give the name of a file to write")
+    if path.exists() and not overwrite:
+        hint = "give another name, or --overwrite"
+        raise UsageError(f"--save-answers {path} exists and is not overwritten", hint=hint)
 
 
 def _save_answers(answerer: Answerer, settings: Settings) -> None:

@@ -61,10 +61,7 @@ def show_findings(findings: Sequence[Finding], source: str) -> None:
 
 def show_noise(estimate: NoiseEstimate) -> None:
     """Print what the noise estimate found, in two or three lines."""
-    console.say(
-        f"about {estimate.rate:.0%} of the labels look wrong "
-        f"(between {estimate.low:.0%} and {estimate.high:.0%})"
-    )
+    console.say(estimate.found)
     for given, likely, share in estimate.pairs:
         console.say(
             f"  {share:.0%} of {one_line(given)} are rather {one_line(likely)}", markup=False

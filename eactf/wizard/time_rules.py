@@ -17,6 +17,7 @@ __all__ = [
     "epochs",
     "fitting_epochs",
     "gamma",
+    "limited",
     "network",
     "network_choices",
     "precision",
@@ -89,13 +90,15 @@ def precision(machine: Machine) -> Choice[str]:
 
 
 def batch_size(train: int, size: int, machine: Machine) -> Choice[int]:
-    """The largest batch that leaves an epoch 20 steps, between 16 and what the device likes."""
+    """The largest batch that leaves an epoch 20 steps, between 16 and what the device likes.
+
+    Of fewer than 16 images it is all of them.
+    """
     most = 64 if not machine.gpus or size > 112 else 128
     for batch in (128, 64, 32):
         if batch <= most and train >= batch * _ENOUGH_STEPS:
-            steps = -(-train // batch)
-            return Choice(batch, Origin.DATA, f"{train:,} images are {steps:,} steps an epoch")
-    return Choice(16, Origin.DATA, f"{train:,} images are few")
+            return Choice(batch, Origin.DATA, _steps(train, batch))
+    return Choice(min(16, train), Origin.DATA, f"{_count(train, 'image')} are few")
 
 
 def rungs(train: int) -> tuple[tuple[str, int], ...]:
@@ -159,6 +162,17 @@ def train_limit(budget: Budget, step: StepTime) -> Choice[int] | None:
 def gamma(epochs: int) -> Choice[float]:
     """The factor an epoch that brings the learning rate down to a tenth over the run."""
     return Choice(round(0.1 ** (1 / epochs), 3), Origin.DEFAULT, "ends at a tenth of the rate")
+
+
+def limited(batch: Choice[int], limit: Choice[int] | None) -> Choice[int]:
+    """The same batch, with the steps that a limit of the training images leaves."""
+    if limit is None:
+        return batch
+    return replace(batch, reason=_steps(limit.value, batch.value))
+
+
+def _steps(train: int, batch: int) -> str:
+    return f"{_count(train, 'image')} are {_count(-(-train // batch), 'step')} an epoch"
 
 
 def _count(number: int, thing: str) -> str:

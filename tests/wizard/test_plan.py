@@ -56,6 +56,12 @@ def test_images_are_trained_on_as_stored_within_what_the_device_bears(
     assert said(image_rules.image_size(fingerprint(side=side), machine)) == expected
 
 
+def test_images_that_are_not_square_are_said_to_be_squeezed(fingerprint, cpu):
+    wide = fingerprint(widths=Spread(60, 60, 60), heights=Spread(48, 48, 48), aspect=(1.25, 1.25))
+    expected = (48, "from the data: stored as 60x48, squeezed to squares")
+    assert said(image_rules.image_size(wide, cpu)) == expected
+
+
 def test_images_of_several_sizes_get_a_multiple_of_eight_near_the_median(fingerprint, cpu):
     mixed = fingerprint(
         same_size=False,
@@ -129,6 +135,7 @@ def test_precision_follows_the_weakest_device(gpus, flag, expected):
 @pytest.mark.parametrize(
     ("train", "size", "on_gpu", "expected"),
     [
+        (3, 48, False, (3, "from the data: 3 images are few")),
         (102, 48, False, (16, "from the data: 102 images are few")),
         (640, 48, False, (32, "from the data: 640 images are 20 steps an epoch")),
         (3000, 48, False, (64, "from the data: 3,000 images are 47 steps an epoch")),
@@ -139,6 +146,16 @@ def test_precision_follows_the_weakest_device(gpus, flag, expected):
 )
 def test_the_batch_leaves_an_epoch_twenty_steps(cpu, gpu, train, size, on_gpu, expected):
     assert said(time_rules.batch_size(train, size, gpu if on_gpu else cpu)) == expected
+
+
+def test_a_limit_is_in_the_steps_that_the_batch_tells_of(cpu):
+    batch = time_rules.batch_size(28_000, 48, cpu)
+    limit = Choice(640, Origin.YOU)
+    assert said(time_rules.limited(batch, limit)) == (
+        64,
+        "from the data: 640 images are 10 steps an epoch",
+    )
+    assert time_rules.limited(batch, None) == batch
 
 
 @pytest.mark.parametrize(

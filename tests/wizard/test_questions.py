@@ -99,16 +99,48 @@ def test_questions_that_do_not_arise_are_not_asked(fingerprint):
 
 
 def test_packing_is_refused_to_be_left_out_where_a_recipe_needs_it(tmp_path):
-    question = questions.ask_pack(tmp_path / "a.yaml", "1 MB", needed="reasons", overwrite=False)
+    question = questions.ask_pack(
+        tmp_path / "a.yaml", "1 MB", source=tmp_path, needed="reasons", overwrite=False
+    )
     with pytest.raises(ValueError, match="reasons"):
         question.parse("no")
     assert question.parse("yes") == tmp_path / "a.h5"
     (tmp_path / "a.h5").touch()
-    again = questions.ask_pack(tmp_path / "a.yaml", "1 MB", needed="", overwrite=False)
+    again = questions.ask_pack(
+        tmp_path / "a.yaml", "1 MB", source=tmp_path, needed="", overwrite=False
+    )
     assert again.parse("yes") == tmp_path / "a-2.h5"
     assert question.parse(str(tmp_path / "other.h5")) == tmp_path / "other.h5"
     with pytest.raises(ValueError, match=r"ends in \.h5"):
         question.parse("yse")
+
+
+def test_packing_never_replaces_the_images_themselves(tmp_path):
+    images = tmp_path / "faces.h5"
+    images.touch()
+    question = questions.ask_pack(
+        tmp_path / "faces.yaml", "1 MB", source=images, needed="", overwrite=True
+    )
+    assert question.parse("yes") == tmp_path / "faces-2.h5"
+    with pytest.raises(ValueError, match="the images themselves"):
+        question.parse(str(images))
+
+
+def test_a_folder_that_takes_no_files_is_told_of_early(tmp_path, monkeypatch):
+    monkeypatch.setattr("eactf.wizard.questions.os.access", lambda path, mode: False)
+    with pytest.raises(ValueError, match="may be written to"):
+        questions.new_file(str(tmp_path / "a"), ".yaml", overwrite=False)
+
+
+@pytest.mark.parametrize("typed", ["'{}'", '"{}"', "{}"])
+def test_a_path_dragged_into_the_terminal_is_read(tmp_path, typed):
+    folder = tmp_path / "my faces"
+    folder.mkdir()
+    parse = questions.ask_data().parse
+    assert parse(typed.format(folder)) == folder
+    assert parse(str(folder).replace(" ", "\\ ")) == folder
+    with pytest.raises(ValueError, match="there is no it's"):
+        parse("it's")
 
 
 def all_questions(fingerprint, tmp_path):
@@ -120,7 +152,9 @@ def all_questions(fingerprint, tmp_path):
         questions.ask_quality(sets, can_measure=True),
         questions.ask_minutes(USUAL, "2 CPU cores"),
         questions.ask_recipe(tmp_path, overwrite=False),
-        questions.ask_pack(tmp_path / "a.yaml", "1 MB", needed="", overwrite=False),
+        questions.ask_pack(
+            tmp_path / "a.yaml", "1 MB", source=tmp_path, needed="", overwrite=False
+        ),
         questions.ask_write([tmp_path / "a.yaml"]),
     ]
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -191,11 +193,57 @@ def test_saved_answers_replay_the_same_recipe(wizard, folder, tmp_path):
     assert values_of("mine.yaml") == first
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("no/such/a.yaml", "a folder that is not there"), ("mine.yaml", "would replace")],
+)
+def test_answers_that_cannot_be_saved_are_told_before_anything_is_written(
+    wizard, folder, tmp_path, name, message
+):
+    result = wizard(folder(), "--yes", "-o", "mine.yaml", "--save-answers", name)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_the_users_own_arrays_are_not_replaced_by_the_packed_images(wizard, tmp_path):
+    faces = tmp_path / "here" / "faces.h5"
+    with h5py.File(faces, "w") as file:
+        file["x_train"] = np.random.default_rng(0).integers(0, 256, (20, 28, 28), "uint8")
+        file["y_train"] = np.arange(20) % 2
+    before = faces.read_bytes()
+    result = wizard(faces, "--yes", "--overwrite", "-o", "faces.yaml")
+    assert result.exit_code == 0, result.output
+    assert faces.read_bytes() == before
+    assert load_recipe("faces.yaml").recipe.data.path == str(faces.with_name("faces-2.h5"))
+
+
+def test_images_too_few_to_hold_some_out_of_have_to_be_packed(wizard, folder):
+    path = folder(splits=("train",), count=1)
+    result = wizard(path, "--yes", answers="pack: no\n")
+    assert result.exit_code == 2
+    assert "packing holds some out for good" in " ".join(result.output.split())
+    assert wizard(path, "--yes").exit_code == 0
+
+
+def test_the_recipe_names_the_images_by_a_path_without_detours(wizard, folder, tmp_path):
+    folder()
+    result = wizard(Path("..") / "faces", "--yes", "-o", "mine.yaml", answers="pack: no\n")
+    assert result.exit_code == 0, result.output
+    assert load_recipe("mine.yaml").recipe.data.path == str(tmp_path / "faces")
+
+
+def test_a_budget_of_bad_images_is_put_down_to_who_gave_it(wizard, folder):
+    wizard(folder(), "--yes", "-o", "mine.yaml", "--max-bad", "0.5", answers="pack: no\n")
+    assert "# you: more would stop the run" in Path("mine.yaml").read_text()
+
+
 def test_a_default_nobody_chose_is_not_put_down_to_the_user(wizard, folder):
     wizard(folder(), "--yes", "-o", "mine.yaml")
     text = Path("mine.yaml").read_text()
     assert "name: eac" in text
     assert "# default: some labels are wrong" in text
+    assert "# you" not in text
     wizard(folder(), "--yes", "-o", "yours.yaml", answers="quality: some\n")
     assert "# you: some labels are wrong" in Path("yours.yaml").read_text()
 
@@ -326,6 +374,14 @@ def test_the_noise_event_of_the_command_line_is_read():
     assert (estimate.method, estimate.text) == ("eac", "EAC.")
     assert estimate.settings == {"method.consistency_weight": 5.0}
     assert estimate.pairs == (("yes", "no", 0.3), ("no", "yes", 0.1))
+
+
+def test_an_estimate_that_tells_nothing_is_not_called_a_share():
+    event = {"rate": 0.12, "low": 0.0, "high": 0.77, "tells": False}
+    event |= {"class_names": ["no", "yes"], "matrix": [[90, 30], [10, 70]]}
+    estimate = read_noise(event)
+    assert estimate.found == "how many labels are wrong cannot be told (0% to 77%)"
+    assert estimate.pairs == ()
 
 
 def test_the_wizard_imports_no_tensorflow():
