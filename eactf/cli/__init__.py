@@ -30,9 +30,10 @@ class _Commands(LazyGroup):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (EactfError, KeyboardInterrupt, OSError) as failure:
-            if isinstance(failure, BrokenPipeError):
-                raise  # whoever read our output has gone; click ends quietly
+        except (Exception, KeyboardInterrupt) as failure:
+            # A broken pipe: whoever read our output has gone, and click ends quietly.
+            if isinstance(failure, BrokenPipeError) or not _is_to_tell(failure):
+                raise
             if context.params.get("debug"):
                 traceback.print_exc()
             told = _told(failure)
@@ -41,11 +42,25 @@ class _Commands(LazyGroup):
         context.exit(told.exit_code)
 
 
+def _is_to_tell(failure: BaseException) -> bool:
+    """Whether a failure is the user's to know of, and not a fault of the program."""
+    return isinstance(failure, (EactfError, KeyboardInterrupt, OSError)) or _is_stop(failure)
+
+
+def _is_stop(failure: BaseException | None) -> bool:
+    """Whether an interrupt lies behind a failure: libraries wrap it while they are loaded."""
+    while failure is not None:
+        if isinstance(failure, KeyboardInterrupt):
+            return True
+        failure = failure.__cause__ or failure.__context__
+    return False
+
+
 def _told(failure: BaseException) -> EactfError:
     """A failure as one of ours."""
     if isinstance(failure, EactfError):
         return failure
-    if isinstance(failure, OSError):
+    if isinstance(failure, OSError) and not _is_stop(failure):
         # A full disk, a folder that may not be written to: no bug, and the user can help it.
         return EactfError(f"{failure.strerror or failure}: {failure.filename or 'input or output'}")
     return Interrupted("interrupted")

@@ -86,3 +86,30 @@ def test_the_root_launcher_is_the_same_command_line(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "quickstart" in done.stdout
+
+
+def test_an_interrupt_that_a_library_has_wrapped_is_told_as_one(monkeypatch, capsys):
+    from eactf.cli import cli
+
+    def interrupted(*_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("schema could not be built") from stop
+
+    monkeypatch.setattr("eactf.cli.lazy.LazyGroup.get_command", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli(["recipes"], prog_name="eactf")
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "eactf: interrupted\n"
+
+
+def test_a_fault_of_the_program_is_not_dressed_up(monkeypatch):
+    from eactf.cli import cli
+
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("eactf.cli.lazy.LazyGroup.get_command", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli(["recipes"], prog_name="eactf")
