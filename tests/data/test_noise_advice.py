@@ -26,10 +26,12 @@ def estimate(rate, low, high, disagreement, *, paired=False):
         (estimate(0.0, 0.0, 0.03, 0.12), "cross_entropy", "plain cross-entropy is enough"),
         (estimate(0.01, 0.0, CLEAN - 1e-6, 0.24), "cross_entropy", "enough"),
         (estimate(0.0, 0.0, 0.03, 0.56), "eac", "hard images or wrong labels"),
+        (estimate(0.0, 0.0, 0.2, 0.56), "eac", "hard images or wrong labels"),
         (estimate(0.02, 0.0, CLEAN, 0.12), "eac", "learns fewer of the wrong labels"),
         (estimate(0.1, 0.06, 0.15, 0.3), "eac", "learns fewer of the wrong labels"),
         (estimate(0.4, 0.35, 0.45, 0.6), "eac", "learns fewer of the wrong labels"),
         (estimate(0.2, 0.0, 0.4, 0.7), "eac", "know too little"),
+        (estimate(0.0, 0.0, 0.4, 0.7), "eac", "know too little"),
         (estimate(0.65, 0.6, 0.7, 0.8), "eac", "mend labels first"),
     ],
 )

@@ -52,19 +52,20 @@ class Advice:
 
 def advise(estimate: NoiseEstimate, class_names: Sequence[str], samples: int) -> Advice:
     """The method and its strength for `samples` labels as noisy as estimated."""
-    clean = estimate.high < CLEAN
-    if clean and estimate.disagreement < DOUBTFUL:
+    doubtful = estimate.disagreement >= DOUBTFUL
+    if estimate.high < CLEAN and not doubtful:
         text = "plain cross-entropy is enough: hardly a label is wrong"
         return Advice("cross_entropy", text, {"method.name": "cross_entropy"}, (_found(estimate),))
     ramp = {"method.consistency_ramp": 8} if samples < RAMPED else {}
     settings = {"method.name": "eac", "method.consistency_weight": 5.0, **ramp}
     pairs = _worst_pair(estimate, class_names) if estimate.paired else ()
-    grounds = (_found(estimate), *((_HARD,) if clean else ()), *pairs, *_MEASURED)
-    return Advice("eac", _why_eac(estimate, clean), settings, grounds)
+    hard = estimate.rate < CLEAN and doubtful
+    grounds = (_found(estimate), *((_HARD,) if hard else ()), *pairs, *_MEASURED)
+    return Advice("eac", _why_eac(estimate, hard), settings, grounds)
 
 
-def _why_eac(estimate: NoiseEstimate, clean: bool) -> str:
-    if clean:
+def _why_eac(estimate: NoiseEstimate, hard: bool) -> str:
+    if hard and estimate.tells:
         return (
             "EAC, at twice the time: labels are right where networks are sure, but the many that"
             " they contradict may be hard images or wrong labels"

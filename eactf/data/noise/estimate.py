@@ -18,6 +18,9 @@ LEAST_SAMPLES = 100
 _MOST_CONFUSED = 12
 """With more classes a network's habits have too many parameters, and are left out."""
 
+_DECIDED, _OPEN = 3.0, 1.5
+"""Deviations from which the richer of two readings is taken, and from which it stays possible."""
+
 _LEAST_NOISE = 0.05
 """Suspects are looked for as if at least so many labels were wrong."""
 
@@ -69,14 +72,21 @@ def estimate_noise(probabilities: np.ndarray, given: np.ndarray) -> NoiseEstimat
     """Estimate the noise of `given` `(n,)` from out-of-fold `probabilities` `(n, classes)`.
 
     Of the two readings of `noise.latent` - every wrong label is any other class alike, or each pair
-    of classes has a rate of its own - the second is taken where a likelihood-ratio test demands it.
+    of classes has a rate of its own - the second is taken where a likelihood-ratio test demands it,
+    and the interval reaches up to it where the test leaves it open.
     Noise that depends on the image beyond its class is read too low: people err on the images on
     which networks are unsure as well. Raises `DataError` for fewer than `LEAST_SAMPLES` labels,
     fewer than 2 classes, or arrays that do not fit.
     """
     _check(probabilities, given)
-    model, chosen, paired = _choose(probabilities, given)
+    model, even, by_pair = _fits(probabilities, given)
+    gain = by_pair.log_likelihood - even.log_likelihood
+    more = model.classes * (model.classes - 1) - 1
+    paired = gain > _demanded(more, _DECIDED)
+    chosen = by_pair if paired else even
     low, high = noise_interval(model, chosen)
+    if not paired and gain > _demanded(more, _OPEN):
+        high = max(high, by_pair.rate)
     true = _with_given(chosen, given)
     likely = true.argmax(axis=1)
     return NoiseEstimate(
@@ -93,29 +103,26 @@ def estimate_noise(probabilities: np.ndarray, given: np.ndarray) -> NoiseEstimat
     )
 
 
-def _choose(probabilities: np.ndarray, given: np.ndarray) -> tuple[LatentModel, LatentFit, bool]:
-    """The plainest model that the labels allow: first the network's habits, then the labels'."""
+def _fits(probabilities: np.ndarray, given: np.ndarray) -> tuple[LatentModel, LatentFit, LatentFit]:
+    """The model, with the network's habits if the labels demand them, and its two readings."""
     model = LatentModel(probabilities, given, confusing=False)
     even = model.fit_even()
-    pairs = model.classes * (model.classes - 1)
     if model.classes <= _MOST_CONFUSED:
         habits = LatentModel(probabilities, given, confusing=True)
         fit = habits.fit_even()
-        if fit.log_likelihood - even.log_likelihood > _demanded(pairs):
+        more = model.classes * (model.classes - 1)
+        if fit.log_likelihood - even.log_likelihood > _demanded(more, _DECIDED):
             model, even = habits, fit
-    by_pair = model.fit_pairs()
-    if by_pair.log_likelihood - even.log_likelihood > _demanded(pairs - 1):
-        return model, by_pair, True
-    return model, even, False
+    return model, even, model.fit_pairs()
 
 
-def _demanded(more: int) -> float:
-    """The gain in log-likelihood that so many `more` parameters must bring.
+def _demanded(more: int, deviations: float) -> float:
+    """The gain in log-likelihood that so many `more` parameters must bring to count.
 
     If they are not needed, twice the gain is distributed as chi-square with `more` degrees of
-    freedom; it stays below mean and three deviations in all but one in a thousand cases.
+    freedom; that it passes its mean by three deviations happens once in a thousand times.
     """
-    return float(0.5 * (more + 3.0 * (2.0 * more) ** 0.5))
+    return float(0.5 * (more + deviations * (2.0 * more) ** 0.5))
 
 
 def _with_given(fit: LatentFit, given: np.ndarray) -> np.ndarray:
