@@ -163,13 +163,16 @@ def precision(found: NoiseEstimate, true: np.ndarray, given: np.ndarray) -> str:
 def confident_learning(probabilities: np.ndarray, given: np.ndarray) -> float:
     """The rate by counting confident predictions (Northcutt, Jiang and Chuang, 2021)."""
     classes = probabilities.shape[1]
-    usual = np.array([probabilities[given == j, j].mean() for j in range(classes)])
+    # A class that nothing is labelled as (FER2013 has no contempt) is never confident.
+    usual = np.full(classes, 2.0)
+    for label in np.unique(given):
+        usual[label] = probabilities[given == label, label].mean()
     confident = probabilities >= usual
     counted = np.flatnonzero(confident.any(axis=1))
     likely = np.where(confident, probabilities, -1.0).argmax(axis=1)
     joint = np.zeros((classes, classes))
     np.add.at(joint, (given[counted], likely[counted]), 1.0)
-    joint *= (np.bincount(given) / np.maximum(joint.sum(axis=1), 1.0))[:, None]
+    joint *= (np.bincount(given, minlength=classes) / np.maximum(joint.sum(axis=1), 1.0))[:, None]
     return float(1.0 - np.trace(joint) / joint.sum())
 
 
@@ -178,7 +181,9 @@ def anchor_points(probabilities: np.ndarray, given: np.ndarray) -> float:
     place = int(0.97 * len(given))
     anchors = np.argsort(probabilities, axis=0)[place]
     noise = probabilities[anchors]
-    shares, *_ = np.linalg.lstsq(noise.T, np.bincount(given) / len(given), rcond=None)
+    shares, *_ = np.linalg.lstsq(
+        noise.T, np.bincount(given, minlength=len(noise)) / len(given), rcond=None
+    )
     shares = np.maximum(shares, 0.0) / np.maximum(shares, 0.0).sum()
     return float(shares @ (1.0 - np.diag(noise)))
 
