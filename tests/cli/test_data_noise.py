@@ -140,3 +140,35 @@ def test_an_interrupt_leaves_nothing_written(packed, invoke, tmp_path, monkeypat
     result = invoke("data", "noise", packed, "-o", tmp_path / "suspects.csv")
     assert result.exit_code == 130
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rate", "high", "contradicted", "told"),
+    [
+        (0.0, 0.03, 0.6, "up to 60%[/bold] if they fall on the hard ones"),
+        (0.1, 0.13, 0.21, "about 10% of the labels are wrong[/bold] (between 0% and 13%)"),
+        (0.1, 0.5, 0.6, "cannot be told[/bold]: between 0% and 50%"),
+    ],
+)
+def test_a_low_reading_of_much_contradicted_labels_is_not_told_alone(
+    rate, high, contradicted, told
+):
+    from eactf.cli.data.noise import _headline
+    from eactf.data.noise.estimate import NoiseEstimate
+
+    nothing = np.zeros((1, 2))
+    found = NoiseEstimate(
+        rate=rate,
+        low=0.0,
+        high=high,
+        disagreement=contradicted,
+        paired=False,
+        counts=np.eye(2),
+        noise=np.eye(2),
+        likely=np.zeros(1, int),
+        probability=nothing,
+        score=nothing[:, 0],
+    )
+    head, below = _headline(found)
+    assert told in head
+    assert f"{contradicted:.0%} of them" in below
