@@ -7,13 +7,13 @@ original method does so at two sizes, and compares the sizes too. Nothing is era
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import keras
 from keras import ops
 
 from eactf import losses
-from eactf.methods.base import Method
+from eactf.methods.erasing import CorruptingMethod
 from eactf.methods.transforms import refuse_small_maps, smaller_size, transform_images
 from eactf.nn.classifier import open_classifier
 
@@ -23,7 +23,7 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="eactf")
-class AttentionConsistency(Method):
+class AttentionConsistency(CorruptingMethod):
     """Train a classifier with attention consistency under mirroring and, optionally, scaling.
 
     loss = cross-entropy, the mean over all views, + `consistency_weight` * (distance of the maps to
@@ -70,9 +70,8 @@ class AttentionConsistency(Method):
         if not consistency_weight >= 0:
             raise ValueError(f"consistency_weight must be >= 0; received {consistency_weight!r}")
         self.views = views  # `open` builds from it, within the base's own start
-        super().__init__(classifier, seed=seed, name=name)
+        super().__init__(classifier, corruption=corruption, seed=seed, name=name)
         self.consistency_weight = float(consistency_weight)
-        self.corruption = corruption
 
     def open(self, classifier: keras.Model) -> None:
         """Reach the last map, with four views also that of a smaller image."""
@@ -107,8 +106,7 @@ class AttentionConsistency(Method):
 
     def make_views(self, images: Tensor) -> list[Tensor]:
         """A batch for each size, `(2n, H, W, C)`: the images, then their mirror images."""
-        if self.corruption is not None:
-            images = ops.cast(self.corruption(images), images.dtype)
+        images = self.corrupted(images)
         both = ops.concatenate([images, ops.flip(images, axis=2)])
         smaller = [
             transform_images("scale", both, network.input_shape[1]) for network in self.networks[1:]
@@ -127,19 +125,5 @@ class AttentionConsistency(Method):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        corruption = self.corruption
-        return {
-            "classifier": serialize(self.classifier),
-            "consistency_weight": self.consistency_weight,
-            "views": self.views,
-            "corruption": None if corruption is None else serialize(corruption),
-            "seed": self.seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        deserialize = keras.saving.deserialize_keras_object
-        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
-        return cls(**{**config, **built})
+        own = {"consistency_weight": self.consistency_weight, "views": self.views}
+        return {**super().get_config(), **own}

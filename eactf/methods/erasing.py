@@ -13,14 +13,51 @@ from eactf.nn.counter_random import uniform
 from eactf.nn.erasing import check_erasing, erase
 from eactf.nn.pixels import mean_pixel
 
-__all__ = ["ErasingMethod", "OneViewMethod"]
+__all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
 
 _ERASE, _FLIP = 0, 2
 
 
-class ErasingMethod(Method):
+class CorruptingMethod(Method):
+    """A method whose images pass a corruption first: a callable or layer `images -> images`."""
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        corruption: Callable[[Tensor], Tensor] | None,
+        seed: int,
+        name: str,
+    ) -> None:
+        super().__init__(classifier, seed=seed, name=name)
+        self.corruption = corruption
+
+    def corrupted(self, images: Tensor) -> Tensor:
+        """`images` through the corruption, where there is one; the dtype is kept."""
+        if self.corruption is None:
+            return images
+        return ops.cast(self.corruption(images), images.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        corruption = self.corruption
+        return {
+            "classifier": serialize(self.classifier),
+            "corruption": None if corruption is None else serialize(corruption),
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        deserialize = keras.saving.deserialize_keras_object
+        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
+        return cls(**{**config, **built})
+
+
+class ErasingMethod(CorruptingMethod):
     """A method with erasing settings and, before erasing, a corruption.
 
     `erase_probability`, `erase_area` and `erase_aspect` are those of `eactf.nn.erase`.
@@ -42,18 +79,11 @@ class ErasingMethod(Method):
         name: str,
     ) -> None:
         check_erasing(erase_probability, erase_area, erase_aspect)
-        super().__init__(classifier, seed=seed, name=name)
+        super().__init__(classifier, corruption=corruption, seed=seed, name=name)
         self.erase_probability = float(erase_probability)
         self.erase_area = erase_area
         self.erase_aspect = erase_aspect
         self.erase_fill = mean_pixel(classifier) if erase_fill is None else erase_fill
-        self.corruption = corruption
-
-    def corrupted(self, images: Tensor) -> Tensor:
-        """`images` through the corruption, where there is one; the dtype is kept."""
-        if self.corruption is None:
-            return images
-        return ops.cast(self.corruption(images), images.dtype)
 
     def erased(self, images: Tensor, stream: int) -> Tensor:
         """`images` with blocks erased; another `stream` draws other blocks for the same samples."""
@@ -67,24 +97,13 @@ class ErasingMethod(Method):
         )
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        corruption = self.corruption
         return {
-            "classifier": serialize(self.classifier),
+            **super().get_config(),
             "erase_probability": self.erase_probability,
             "erase_area": list(self.erase_area),
             "erase_aspect": list(self.erase_aspect),
             "erase_fill": self.erase_fill,
-            "corruption": None if corruption is None else serialize(corruption),
-            "seed": self.seed,
-            "name": self.name,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        deserialize = keras.saving.deserialize_keras_object
-        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
-        return cls(**{**config, **built})
 
 
 class OneViewMethod(ErasingMethod):

@@ -29,7 +29,8 @@ _LEAST_NOISE = 0.05
 class NoiseEstimate:
     """The noise of given labels, as read from predictions that have not seen them.
 
-    `rate` is the share of wrong labels and `low` to `high` an interval of nine in ten.
+    `rate` is the share of wrong labels and `low` to `high` an interval meant to hold nine in ten
+    where noise looks at the class; how many it does hold was not measured.
     `disagreement` is the share of labels that the predictions contradict: what the rate would be if
     the network never erred, an upper reading. `paired` says that wrong labels go to certain classes
     and not to all alike. `counts` `(classes, classes)` is the expected number of labels by likely
