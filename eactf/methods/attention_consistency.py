@@ -36,6 +36,8 @@ class AttentionConsistency(CorruptingMethod):
       compared at their least common multiple.
     - `consistency_weight`: 1, the original method's; EAC's paper does not say what it gave this
       method.
+    - `consistency_ramp`: epochs over which that weight grows linearly from nought; 0 is the paper.
+      As for EAC, a network from random weights may need it in short runs.
     - `corruption`: a callable or Keras layer `images -> images` applied before all else.
 
     Views of one size go through the network as one batch, as published: they share its statistics.
@@ -60,6 +62,7 @@ class AttentionConsistency(CorruptingMethod):
         classifier: keras.Model,
         consistency_weight: float = 1.0,
         *,
+        consistency_ramp: float = 0.0,
         views: int = 2,
         corruption: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
@@ -67,11 +70,15 @@ class AttentionConsistency(CorruptingMethod):
     ) -> None:
         if views not in (2, 4):
             raise ValueError(f"views must be 2 or 4; received {views!r}")
-        if not consistency_weight >= 0:
-            raise ValueError(f"consistency_weight must be >= 0; received {consistency_weight!r}")
+        if not consistency_weight >= 0 or not consistency_ramp >= 0:
+            raise ValueError(
+                "consistency_weight and consistency_ramp must be >= 0; received "
+                f"{consistency_weight!r} and {consistency_ramp!r}"
+            )
         self.views = views  # `open` builds from it, within the base's own start
         super().__init__(classifier, corruption=corruption, seed=seed, name=name)
         self.consistency_weight = float(consistency_weight)
+        self.consistency_ramp = float(consistency_ramp)
 
     def open(self, classifier: keras.Model) -> None:
         """Reach the last map, with four views also that of a smaller image."""
@@ -98,7 +105,8 @@ class AttentionConsistency(CorruptingMethod):
             ) / len(logits)
             parts = {"cross_entropy": cross_entropy, **self.consistencies(cams)}
             distance = parts["consistency"] + parts.get("scale_consistency", 0.0)
-            loss = cross_entropy + self.consistency_weight * distance
+            weight = self.ramped(self.consistency_weight, self.consistency_ramp)
+            loss = cross_entropy + weight * distance
             return loss, (logits[0], {"loss": loss, **parts})
 
         logits, parts = self.minimize(objective, batch.share)
@@ -125,5 +133,9 @@ class AttentionConsistency(CorruptingMethod):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        own = {"consistency_weight": self.consistency_weight, "views": self.views}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "consistency_weight": self.consistency_weight,
+            "consistency_ramp": self.consistency_ramp,
+            "views": self.views,
+        }

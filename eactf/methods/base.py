@@ -289,6 +289,12 @@ class Method(keras.Model):
         epochs = ops.cast(self.epoch.value, "float32") + fraction
         return ops.where(steps < 0, float("inf"), epochs)
 
+    def ramped(self, weight: float, epochs: float) -> Tensor:
+        """`weight` at this step where it grows linearly from nought over `epochs`; 0: at once."""
+        if epochs == 0.0:
+            return weight
+        return weight * ops.minimum(self.progress / epochs, 1.0)
+
     def sample_keys(self, images: Tensor, stream: int) -> Tensor:
         """Integer keys `(n, 4)` for random draws: (seed, stream, epoch, id), a row a sample.
 

@@ -156,7 +156,8 @@ class EAC(ErasingMethod):
                 other = ops.mean(losses.cross_entropy(second_logits, batch.labels))
                 cross_entropy = (cross_entropy + other) / 2
             consistency = map_consistency(self.transform, cam, second_cam)
-            loss = cross_entropy + self.ramped_weight() * consistency
+            weight = self.ramped(self.consistency_weight, self.consistency_ramp)
+            loss = cross_entropy + weight * consistency
             parts = {
                 "loss": loss,
                 "cross_entropy": cross_entropy,
@@ -198,12 +199,6 @@ class EAC(ErasingMethod):
             ]
         first, other = ((ops.cast(features, "float32"), logits) for features, logits in outputs)
         return first, other
-
-    def ramped_weight(self) -> Tensor:
-        """Lambda at this step: linear from nought over `consistency_ramp` epochs."""
-        if self.consistency_ramp == 0.0:
-            return self.consistency_weight
-        return self.consistency_weight * ops.minimum(self.progress / self.consistency_ramp, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         return {

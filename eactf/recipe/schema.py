@@ -303,6 +303,9 @@ class AttentionConsistencySettings(MethodSettings):
     consistency_weight: float = Field(
         default=1.0, ge=0, description="weight of the distances between maps"
     )
+    consistency_ramp: float = Field(
+        default=0.0, ge=0, description="epochs over which the weight grows from 0; 0: the paper"
+    )
     views: Annotated[Literal[2, 4], BeforeValidator(_whole_number)] = Field(
         default=2, description="2: the image and its mirror; 4: both at two sizes (the original)"
     )

@@ -242,6 +242,7 @@ def _build_attention_consistency(
     return AttentionConsistency(
         classifier,
         settings.consistency_weight,
+        consistency_ramp=settings.consistency_ramp,
         views=settings.views,
         corruption=corruption(settings.corruptions, about.seed),
         seed=about.seed,

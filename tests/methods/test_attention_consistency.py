@@ -116,3 +116,14 @@ def test_residual_networks_open_at_the_smaller_size(stem):
     model = built(network, views=4)
     side = model.map_size[0]
     assert model.networks[1].outputs[0].shape[1:3] == (side - 1, side - 1)
+
+
+def test_the_weight_may_be_ramped(tiny_classifier, faces):
+    images, labels = faces(4)
+    model = built(tiny_classifier(norm=False), 3.0, consistency_ramp=2.0)
+    logs = model.fit(images, labels, batch_size=4, epochs=2, verbose=0).history
+    for epoch, weight in enumerate([0.0, 1.5]):
+        entropy, distance = logs["cross_entropy"][epoch], logs["consistency"][epoch]
+        assert logs["loss"][epoch] == pytest.approx(entropy + weight * distance, rel=1e-5)
+    with pytest.raises(ValueError, match="consistency_ramp must be >= 0"):
+        built(tiny_classifier(), consistency_ramp=-1.0)

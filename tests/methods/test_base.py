@@ -166,11 +166,11 @@ def test_a_ramp_is_over_without_a_clock_and_half_done_in_an_epoch_of_unknown_len
 ):
     model = eactf.EAC(tiny_classifier(), consistency_ramp=4.0)
     model.compile(optimizer=eactf.optimizers.SGD(0.0))
-    assert float(model.ramped_weight()) == 5.0
+    assert float(model.ramped(model.consistency_weight, model.consistency_ramp)) == 5.0
     model._start_epoch(1, None)
-    assert float(model.ramped_weight()) == 5.0 * 1.5 / 4.0
+    assert float(model.ramped(model.consistency_weight, model.consistency_ramp)) == 5.0 * 1.5 / 4.0
     model._start_epoch(1, 10)
-    assert float(model.ramped_weight()) == 5.0 / 4.0
+    assert float(model.ramped(model.consistency_weight, model.consistency_ramp)) == 5.0 / 4.0
 
 
 def test_what_a_method_would_ignore_is_refused(model, faces):

@@ -149,7 +149,7 @@ def test_the_ramp_grows_linearly_and_by_the_step(tiny_classifier, faces):
 
     class Watch(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            seen.append(float(self.model.ramped_weight()))
+            seen.append(float(self.model.ramped(WEIGHT, 2.0)))
 
     model = eactf.EAC(tiny_classifier(), WEIGHT, consistency_ramp=2.0)
     model.compile(optimizer=eactf.optimizers.SGD(0.01))
@@ -158,7 +158,7 @@ def test_the_ramp_grows_linearly_and_by_the_step(tiny_classifier, faces):
     seen.clear()
     model.fit(*faces(8), batch_size=4, initial_epoch=1, epochs=2, callbacks=[Watch()], verbose=0)
     np.testing.assert_allclose(seen, [2.5, 3.75])
-    assert eactf.EAC(tiny_classifier(), WEIGHT).ramped_weight() == WEIGHT
+    assert eactf.EAC(tiny_classifier(), WEIGHT).ramped(WEIGHT, 0.0) == WEIGHT
 
 
 def test_the_first_step_of_a_ramp_is_plain_cross_entropy(tiny_classifier):
