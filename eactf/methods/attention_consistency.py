@@ -39,6 +39,7 @@ class AttentionConsistency(CorruptingMethod):
     - `consistency_ramp`: epochs over which that weight grows linearly from nought; 0 is the paper.
       As for EAC, a network from random weights may need it in short runs.
     - `corruption`: a callable or Keras layer `images -> images` applied before all else.
+    - `crop_padding`: pixels to pad by before a random crop, one for all views; 0: none.
 
     Views of one size go through the network as one batch, as published: they share its statistics.
     Deviates: the original is for several labels an image (weighted sigmoid); this is for one.
@@ -65,6 +66,7 @@ class AttentionConsistency(CorruptingMethod):
         consistency_ramp: float = 0.0,
         views: int = 2,
         corruption: Callable[[Tensor], Tensor] | None = None,
+        crop_padding: int = 0,
         seed: int = 0,
         name: str = "attention_consistency",
     ) -> None:
@@ -76,7 +78,9 @@ class AttentionConsistency(CorruptingMethod):
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
         self.views = views  # `open` builds from it, within the base's own start
-        super().__init__(classifier, corruption=corruption, seed=seed, name=name)
+        super().__init__(
+            classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
+        )
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
 

@@ -21,10 +21,11 @@ class CrossEntropy(OneViewMethod):
     """Train a classifier with softmax cross-entropy, erasing and mirroring each image at random.
 
     The baseline that EAC's tables are read against ("also trained with erase and flip", EAC,
-    section 4.3). `flip_probability` is in [0, 1]; the erasing settings, `corruption` and `seed`
-    are EAC's. What is often tried first against wrong labels, off by default: `label_smoothing` in
-    [0, 1) (`losses.smooth_labels`) and `generalized`, the exponent q in (0, 1] of generalised
-    cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper). Logs `loss`.
+    section 4.3). `flip_probability` is in [0, 1]; the erasing settings, `corruption`,
+    `crop_padding` and `seed` are EAC's. What is often tried first against wrong labels, off by
+    default: `label_smoothing` in [0, 1) (`losses.smooth_labels`) and `generalized`, the exponent q
+    in (0, 1] of generalised cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+    Logs `loss`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CrossEntropy(OneViewMethod):
         erase_aspect: tuple[float, float] = (0.3, 3.3),
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
+        crop_padding: int = 0,
         seed: int = 0,
         name: str = "cross_entropy",
     ) -> None:
@@ -54,6 +56,7 @@ class CrossEntropy(OneViewMethod):
             erase_aspect=erase_aspect,
             erase_fill=erase_fill,
             corruption=corruption,
+            crop_padding=crop_padding,
             seed=seed,
             name=name,
         )

@@ -60,7 +60,9 @@ class EAC(ErasingMethod):
       that the classifier's normalisation takes away, 0 where it has none.
     - `corruption`: a callable or Keras layer `images -> images` applied before erasing
       (`keras_cv.layers.RandomGaussianBlur`, ...).
-    - `seed`: with the epoch and the sample's id, decides every erased block.
+    - `crop_padding`: pixels to pad by before a random crop (`eactf.nn.cropping.random_crop`) that
+      both views share, made before erasing; 0: none. 4 is usual at 32 x 32.
+    - `seed`: with the epoch and the sample's id, decides every crop and erased block.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
     that does not grow is a collapse. Raises `ValueError` on values out of range, on a
@@ -96,6 +98,7 @@ class EAC(ErasingMethod):
         erase_aspect: tuple[float, float] = (0.3, 3.3),
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
+        crop_padding: int = 0,
         seed: int = 0,
         name: str = "eac",
     ) -> None:
@@ -122,6 +125,7 @@ class EAC(ErasingMethod):
             erase_aspect=erase_aspect,
             erase_fill=erase_fill,
             corruption=corruption,
+            crop_padding=crop_padding,
             seed=seed,
             name=name,
         )

@@ -10,6 +10,7 @@ from keras import ops
 
 from eactf.methods.base import Method
 from eactf.nn.counter_random import uniform
+from eactf.nn.cropping import check_padding, random_crop
 from eactf.nn.erasing import check_erasing, erase
 from eactf.nn.pixels import mean_pixel
 
@@ -17,28 +18,43 @@ __all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
 
-_ERASE, _FLIP = 0, 2
+_ERASE, _FLIP, _CROP = 0, 2, 6  # 1 is EAC's, 3 to 5 are RUL's
 
 
 class CorruptingMethod(Method):
-    """A method whose images pass a corruption first: a callable or layer `images -> images`."""
+    """A method whose images pass a corruption and a random crop first.
+
+    `corruption` is a callable or Keras layer `images -> images`, None for none. `crop_padding` is
+    that of `eactf.nn.cropping.random_crop`, 0 for no crop; what lies outside the image is the mean
+    that the classifier's normalisation takes away. Raises `ValueError` on a padding out of range.
+    """
 
     def __init__(
         self,
         classifier: keras.Model,
         *,
         corruption: Callable[[Tensor], Tensor] | None,
+        crop_padding: int = 0,
         seed: int,
         name: str,
     ) -> None:
+        check_padding(crop_padding)
         super().__init__(classifier, seed=seed, name=name)
         self.corruption = corruption
+        self.crop_padding = int(crop_padding)
 
     def corrupted(self, images: Tensor) -> Tensor:
-        """`images` through the corruption, where there is one; the dtype is kept."""
-        if self.corruption is None:
+        """`images` through the corruption and the crop, where there are any; the dtype is kept.
+
+        All views are made of what comes out: they share one crop, so that their maps are of the
+        same places.
+        """
+        if self.corruption is not None:
+            images = ops.cast(self.corruption(images), images.dtype)
+        if self.crop_padding == 0:
             return images
-        return ops.cast(self.corruption(images), images.dtype)
+        keys = self.sample_keys(images, _CROP)
+        return random_crop(images, keys, self.crop_padding, mean_pixel(self.classifier))
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
@@ -46,6 +62,7 @@ class CorruptingMethod(Method):
         return {
             "classifier": serialize(self.classifier),
             "corruption": None if corruption is None else serialize(corruption),
+            "crop_padding": self.crop_padding,
             "seed": self.seed,
             "name": self.name,
         }
@@ -58,12 +75,12 @@ class CorruptingMethod(Method):
 
 
 class ErasingMethod(CorruptingMethod):
-    """A method with erasing settings and, before erasing, a corruption.
+    """A method with erasing settings and, before erasing, a corruption and a random crop.
 
     `erase_probability`, `erase_area` and `erase_aspect` are those of `eactf.nn.erase`.
     `erase_fill` is one value or one a channel; None for the mean that the classifier's
-    normalisation takes away, 0 where it has none. `corruption` is a callable or Keras layer
-    `images -> images`. Raises `ValueError` on erasing settings out of range.
+    normalisation takes away, 0 where it has none. `corruption` and `crop_padding` are those of
+    `CorruptingMethod`. Raises `ValueError` on settings out of range.
     """
 
     def __init__(
@@ -75,11 +92,14 @@ class ErasingMethod(CorruptingMethod):
         erase_aspect: tuple[float, float],
         erase_fill: float | Sequence[float] | None,
         corruption: Callable[[Tensor], Tensor] | None,
+        crop_padding: int = 0,
         seed: int,
         name: str,
     ) -> None:
         check_erasing(erase_probability, erase_area, erase_aspect)
-        super().__init__(classifier, corruption=corruption, seed=seed, name=name)
+        super().__init__(
+            classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
+        )
         self.erase_probability = float(erase_probability)
         self.erase_area = erase_area
         self.erase_aspect = erase_aspect
@@ -122,6 +142,7 @@ class OneViewMethod(ErasingMethod):
         erase_aspect: tuple[float, float],
         erase_fill: float | Sequence[float] | None,
         corruption: Callable[[Tensor], Tensor] | None,
+        crop_padding: int = 0,
         seed: int,
         name: str,
     ) -> None:
@@ -134,6 +155,7 @@ class OneViewMethod(ErasingMethod):
             erase_aspect=erase_aspect,
             erase_fill=erase_fill,
             corruption=corruption,
+            crop_padding=crop_padding,
             seed=seed,
             name=name,
         )

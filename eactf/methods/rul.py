@@ -47,7 +47,7 @@ class RUL(OneViewMethod):
     - `embedding`: 64 numbers. `dropout`: 0.4, element-wise, before each branch's dense layer.
     - `head_rate`: the last dense layer learns at this multiple of the learning rate, 10 in the
       published code; other than 1 it needs an optimizer of `eactf.optimizers`.
-    - `flip_probability` and the erasing settings are CrossEntropy's.
+    - `flip_probability`, the erasing settings, `corruption` and `crop_padding` are CrossEntropy's.
 
     The map has a fixed size, so the classifier must have one too. Logs `loss`, `mixing`, the mean
     distance of the mixing weights from one half, and the batches' mean `uncertainty`. Raises
@@ -79,6 +79,7 @@ class RUL(OneViewMethod):
         erase_aspect: tuple[float, float] = (0.3, 3.3),
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
+        crop_padding: int = 0,
         seed: int = 0,
         name: str = "rul",
     ) -> None:
@@ -97,6 +98,7 @@ class RUL(OneViewMethod):
             erase_aspect=erase_aspect,
             erase_fill=erase_fill,
             corruption=corruption,
+            crop_padding=crop_padding,
             seed=seed,
             name=name,
         )

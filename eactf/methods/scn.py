@@ -44,7 +44,7 @@ class SCN(OneViewMethod):
       one half).
     - `relabel_epoch`: 10; None never relabels. `relabel`: `"all"` looks at every sample (the
       published code), `"low_importance"` at the batch's less important group (the paper).
-    - `flip_probability` and the erasing settings are CrossEntropy's.
+    - `flip_probability`, the erasing settings, `corruption` and `crop_padding` are CrossEntropy's.
 
     `ledger` records every change of a label (`RelabelLedger`). Logs `loss`, `cross_entropy`,
     `rank`, the batches' mean `importance` and its `importance_spread` (importance tends to run to
@@ -88,6 +88,7 @@ class SCN(OneViewMethod):
         erase_aspect: tuple[float, float] = (0.3, 3.3),
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
+        crop_padding: int = 0,
         seed: int = 0,
         name: str = "scn",
     ) -> None:
@@ -101,6 +102,7 @@ class SCN(OneViewMethod):
             erase_aspect=erase_aspect,
             erase_fill=erase_fill,
             corruption=corruption,
+            crop_padding=crop_padding,
             seed=seed,
             name=name,
         )

@@ -246,12 +246,18 @@ class Erasing(Section):
 
 
 class MethodSettings(Section):
-    """What all methods have: a name, and augmentations before all else."""
+    """What all methods have: a name, and augmentations and a crop before all else."""
 
     name: str = Field(default="", description="the training method")
     corruptions: Names = Field(
         default=(),
         description="further augmentations, keras-cv layers by name (needs eactf[keras-cv])",
+    )
+    crop_padding: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="pixels to pad by before cutting a random crop of the image's size; 0: no crop",
     )
 
 

@@ -232,6 +232,7 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         batch_views=settings.batch_views,
         **erasing,
         corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),
+        crop_padding=settings.crop_padding,
         seed=about.seed,
     )
 
@@ -245,6 +246,7 @@ def _build_attention_consistency(
         consistency_ramp=settings.consistency_ramp,
         views=settings.views,
         corruption=corruption(settings.corruptions, about.seed),
+        crop_padding=settings.crop_padding,
         seed=about.seed,
     )
 
@@ -289,6 +291,7 @@ def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
         "flip_probability": settings.flip_probability,
         **_erasing(settings),
         "corruption": corruption(settings.corruptions, about.seed),
+        "crop_padding": settings.crop_padding,
         "seed": about.seed,
     }
 

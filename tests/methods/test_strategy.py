@@ -43,11 +43,13 @@ def trained(strategy, build, data):
 
 
 def eac(make_classifier):
-    return eactf.EAC(make_classifier(), 2.0, pair="independent", consistency_ramp=1.0)
+    return eactf.EAC(
+        make_classifier(), 2.0, pair="independent", consistency_ramp=1.0, crop_padding=1
+    )
 
 
 def cross_entropy(make_classifier):
-    return eactf.CrossEntropy(make_classifier())
+    return eactf.CrossEntropy(make_classifier(), crop_padding=2)
 
 
 def scn(make_classifier):

@@ -51,6 +51,7 @@ def test_every_key_of_a_recipe_is_described_with_type_default_and_help() -> None
             "eac | cross_entropy | attention_consistency | scn | rul",
             "eac",
         ),
+        ("method.crop_padding", "0 <= int <= 64", "0"),
         ("method.erase.area", "[low, high], 0 < low <= high < 1", "[0.02, 0.25]"),
     ],
 )
@@ -63,6 +64,7 @@ def test_a_key_of_one_method_or_one_choice_says_so() -> None:
     assert describe_keys("method.pair")[0].help.endswith("(name: eac)")
     assert describe_keys("noise.rate")[0].help.endswith("(kind: symmetric or pair)")
     assert "name:" not in describe_keys("method.corruptions")[0].help
+    assert "name:" not in describe_keys("method.crop_padding")[0].help
 
 
 def test_a_section_lists_its_keys_only() -> None:

@@ -16,7 +16,12 @@ CASES = {
     "rul": ("method.embedding=8",),
     "scn": ("method.relabel_epoch=1", "method.relabel_margin=0.01"),
     "cross_entropy": ("method.generalized=0.7", "method.label_smoothing=0.1"),
-    "eac": ("method.transform=rotate", "method.corruption=blur", "method.classify=both"),
+    "eac": (
+        "method.transform=rotate",
+        "method.corruption=blur",
+        "method.classify=both",
+        "method.crop_padding=2",
+    ),
 }
 
 
@@ -51,3 +56,13 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
         assert len(changed) == result["relabelled"]["samples_changed"] > 0
     else:
         assert result["relabelled"] is None
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("padding", [0, 3])
+def test_the_padding_of_a_recipe_reaches_its_method(recipe, tiny_classifier, name, padding):
+    from eactf.training.build import build_method
+
+    made = recipe(f"method.name={name}", f"method.crop_padding={padding}").recipe
+    method = build_method(made, tiny_classifier(size=16), np.arange(32))
+    assert method.crop_padding == padding
