@@ -44,9 +44,10 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         **scores.as_dict(judged.class_names),
     )
     console.say(f"{judged.model} on {judged.split} of {judged.source}", markup=False)
+    top5 = "" if scores.top5_accuracy is None else f"top-5 {scores.top5_accuracy:.2%}, "
     console.say(
-        f"[bold]accuracy {scores.accuracy:.2%}[/bold], macro recall {scores.macro_recall:.2%}, "
-        f"{scores.count:,} images"
+        f"[bold]accuracy {scores.accuracy:.2%}[/bold], {top5}"
+        f"macro recall {scores.macro_recall:.2%}, {scores.count:,} images"
     )
     console.say("\ntrue classes by row, and how often they were predicted as what, by column:")
     console.table(

@@ -46,7 +46,8 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
-    scores = score(samples.given, np.argmax(logits, axis=-1), stored.classes)
+    guess = np.argmax(logits, axis=-1)
+    scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, name, names, scores)
 

@@ -2,7 +2,8 @@
 
 Train, validation and test are three things. Every epoch is watched on validation; test is judged
 when nothing can be chosen any more: the network of each of the last epochs gives its predictions,
-and what is reported is the last one's accuracy and the mean (the paper's protocol).
+and what is reported is the last one's accuracy and the mean (the paper's protocol); top-5 accuracy
+as well where there are many classes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from eactf.data.prepare import prepare_data
 from eactf.errors import EactfError, Interrupted
-from eactf.evaluation.metrics import score
+from eactf.evaluation.metrics import Scores, mean_figures
 from eactf.evaluation.storage import save_classifier
 from eactf.recipe import ResolvedRecipe
 from eactf.training.callbacks import Checkpoints, EpochLog, Schedule, StepGuard, has_collapsed
@@ -99,34 +100,35 @@ def _fit_and_judge(session: Session, folder: RunFolder) -> dict[str, Any]:
 
 
 class LastEpochs(keras.callbacks.Callback):
-    """Predicts the judged split with the network of each of the last epochs, and says nothing.
+    """Judges the judged split with the network of each of the last epochs, and says nothing.
 
-    With `report.best_on_test` the accuracy of every epoch is kept as well, for that figure alone.
+    With `report.best_on_test` the figures of every epoch are kept as well, for that one alone.
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.samples = session.data.test if session.data.test else session.data.validation
-        self.predictions: list[np.ndarray] = []
-        self.accuracies: list[float] = []
+        self.scores: list[Scores] = []
+        self.figures: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         recipe = self.session.recipe
         is_last = epoch >= recipe.train.epochs - recipe.report.last_epochs
         if not is_last and not recipe.report.best_on_test:
             return
-        guess = self.session.predict(self.samples)
-        self.accuracies.append(float(np.mean(guess == self.samples.given)))
+        scored = self.session.judge(self.samples)
+        self.figures.append(scored.figures())
         if is_last:
-            self.predictions.append(guess)
+            self.scores.append(scored)
 
     def best(self) -> dict[str, Any] | None:
         """The epoch best on the judged split, where it was asked for."""
         if not self.session.recipe.report.best_on_test:
             return None
-        best = int(np.argmax(self.accuracies))
-        return {"epoch": best + 1, "accuracy": self.accuracies[best], "optimistic": True}
+        best = int(np.argmax([figures["accuracy"] for figures in self.figures]))
+        figures = {k: v for k, v in self.figures[best].items() if k != "macro_recall"}
+        return {"epoch": best + 1, **figures, "optimistic": True}
 
 
 def _judge(
@@ -135,29 +137,22 @@ def _judge(
     """The figures of a finished run."""
     data = session.data
     classes = len(data.class_names)
-    truth = last.samples.given
-    scores = [score(truth, guess, classes) for guess in last.predictions]
     memorised, recovered = _on_wrong_labels(session)
     counts = np.bincount(data.train.given, minlength=classes)
     spreads = log.column("map_spread")
     share = float(counts.max() / counts.sum())
     # The best epoch's network comes last: the method is left with its weights.
     session.method.load_weights(checkpoints.path("best"))
-    best = score(truth, session.predict(last.samples), classes)
+    best = session.judge(last.samples)
     return {
         "method": session.method.name,
         "judged_on": "test" if data.test else "validation",
-        "last_epoch": scores[-1].as_dict(data.class_names),
-        "mean_of_last_epochs": {
-            "epochs": len(scores),
-            "accuracy": float(np.mean([scored.accuracy for scored in scores])),
-            "macro_recall": float(np.mean([scored.macro_recall for scored in scores])),
-        },
+        "last_epoch": last.scores[-1].as_dict(data.class_names),
+        "mean_of_last_epochs": {"epochs": len(last.scores), **mean_figures(last.scores)},
         "best_on_validation": {
             "epoch": checkpoints.best_epoch,
             "validation_accuracy": checkpoints.best,
-            "accuracy": best.accuracy,
-            "macro_recall": best.macro_recall,
+            **best.figures(),
         },
         "best_on_test": last.best(),
         "noise": noise_summary(data.manifest),

@@ -18,6 +18,7 @@ from eactf.data.pipeline import (
 from eactf.data.prepare import PreparedData
 from eactf.data.records import Samples
 from eactf.evaluation.macro_recall import MacroRecall
+from eactf.evaluation.metrics import Scores, score
 from eactf.methods.base import Method
 from eactf.nn.weight_import import BackboneWeights
 from eactf.recipe import Recipe
@@ -66,8 +67,16 @@ class Session:
 
     def predict(self, samples: Samples) -> np.ndarray:
         """Predicted class indices `(n,)`."""
-        logits = self.method.predict(self.evaluation(samples), verbose=0)
-        return np.asarray(np.argmax(logits, axis=-1))
+        return np.asarray(np.argmax(self._logits(samples), axis=-1))
+
+    def judge(self, samples: Samples) -> Scores:
+        """How well the network of the moment predicts the given labels of `samples`."""
+        logits = self._logits(samples)
+        guess = np.argmax(logits, axis=-1)
+        return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
+
+    def _logits(self, samples: Samples) -> np.ndarray:
+        return np.asarray(self.method.predict(self.evaluation(samples), verbose=0))
 
     def portable_classifier(self) -> keras.Model:
         """The classifier in float32, its weights copied: what is saved for others to open."""

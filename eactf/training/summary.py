@@ -83,26 +83,9 @@ def noise_summary(manifest: NoiseManifest) -> dict[str, Any]:
 def show_result(result: Mapping[str, Any], folder: Path) -> None:
     """Print the figures of a finished run and the next step."""
     console.emit("result", folder=str(folder), **result)
-    last, best = result["last_epoch"], result["best_on_validation"]
-    mean = result["mean_of_last_epochs"]
     split = result["judged_on"]
     console.say()
-    rows = [
-        ("last epoch", last["accuracy"], last["macro_recall"]),
-        (f"mean of the last {mean['epochs']} epochs", mean["accuracy"], mean["macro_recall"]),
-        (f"best on validation (epoch {best['epoch']})", best["accuracy"], best["macro_recall"]),
-    ]
-    if result["best_on_test"]:
-        optimistic = result["best_on_test"]
-        label = f"best on {split} itself (epoch {optimistic['epoch']}), optimistic"
-        rows.append((label, optimistic["accuracy"], None))
-    console.table(
-        [f"on {split}", "accuracy", "macro recall"],
-        [
-            (name, f"{accuracy:.2%}", "-" if recall is None else f"{recall:.2%}")
-            for name, accuracy, recall in rows
-        ],
-    )
+    _show_figures(result, split)
     if split == "validation":
         console.say("  the data has no test split: these are the figures it was watched on")
     if result["memorised_wrong_labels"] is not None:
@@ -124,6 +107,29 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
     console.say("next:")
     console.say(f"  eactf evaluate {folder}", markup=False)
     console.say(f"  eactf predict {folder / 'model.keras'} FACE.png", markup=False)
+
+
+def _show_figures(result: Mapping[str, Any], split: str) -> None:
+    mean, best = result["mean_of_last_epochs"], result["best_on_validation"]
+    sections = {
+        "last epoch": result["last_epoch"],
+        f"mean of the last {mean['epochs']} epochs": mean,
+        f"best on validation (epoch {best['epoch']})": best,
+    }
+    if result["best_on_test"]:
+        epoch = result["best_on_test"]["epoch"]
+        label = f"best on {split} itself (epoch {epoch}), optimistic"
+        sections[label] = result["best_on_test"]
+    columns = {"accuracy": "accuracy", "top-5": "top5_accuracy", "macro recall": "macro_recall"}
+    if "top5_accuracy" not in result["last_epoch"]:
+        del columns["top-5"]
+    console.table(
+        [f"on {split}", *columns],
+        [
+            [label, *(f"{section[key]:.2%}" if key in section else "-" for key in columns.values())]
+            for label, section in sections.items()
+        ],
+    )
 
 
 def _relabel_line(facts: Mapping[str, Any]) -> str:

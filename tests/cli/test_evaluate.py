@@ -92,3 +92,51 @@ def test_a_bare_classifier_needs_data(invoke, trained, tmp_path):
     result = invoke("evaluate", bare)
     assert result.exit_code == 2
     assert "--data" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory):
+    """An untrained classifier of 25 classes, and a packed test split of 60 noise images."""
+    import keras
+    from keras import layers
+
+    from eactf.evaluation.storage import save_classifier
+
+    place, numbers = tmp_path_factory.mktemp("many"), np.random.default_rng(5)
+    names = [f"class {number}" for number in range(25)]
+    inputs = keras.Input((8, 8, 1))
+    pixels = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
+    start = keras.initializers.RandomNormal(stddev=0.5, seed=3)
+    model = keras.Model(inputs, layers.Dense(25, kernel_initializer=start)(pixels))
+    save_classifier(place / "model.keras", model, {"class_names": names})
+    images = numbers.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+    samples = Samples(images=images, ids=np.arange(60), given=numbers.integers(0, 25, 60))
+    write_packed(place / "many.h5", Dataset(tuple(names), {"test": samples}, "noise of a test"))
+    logits = (images.reshape(60, 64) / 255) @ model.get_weights()[0]
+    right = [
+        label in np.argsort(row)[-5:] for row, label in zip(logits, samples.given, strict=True)
+    ]
+    return place, float(np.mean(right))
+
+
+def test_of_many_classes_top5_is_told_as_it_is_counted_apart(invoke, many_classes):
+    place, expected = many_classes
+    assert 0.05 < expected < 0.5
+    event = evaluation(
+        invoke("evaluate", place / "model.keras", "--data", place / "many.h5", "--json")
+    )
+    assert event["top5_accuracy"] == pytest.approx(expected)
+    assert event["top5_accuracy"] > event["accuracy"]
+
+
+def test_of_many_classes_people_read_top5_beside_the_accuracy(invoke, many_classes):
+    place, expected = many_classes
+    result = invoke("evaluate", place / "model.keras", "--data", place / "many.h5")
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("accuracy")]
+    assert f", top-5 {expected:.2%}, macro recall" in line
+
+
+def test_of_seven_classes_top5_is_not_told(invoke, trained):
+    assert "top5_accuracy" not in evaluation(invoke("evaluate", trained[1], "--json"))
+    assert "top-5" not in invoke("evaluate", trained[1]).output

@@ -7,9 +7,16 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from eactf.evaluation.macro_recall import MacroRecall
-from eactf.evaluation.metrics import confusion_matrix, score
+from eactf.evaluation.metrics import (
+    FEWEST_CLASSES_FOR_TOP5,
+    confusion_matrix,
+    mean_figures,
+    score,
+    top5_accuracy,
+)
 
 LABELS = np.array([0, 0, 0, 1, 1, 3])
 GUESSES = np.array([0, 1, 0, 1, 3, 3])
@@ -51,6 +58,108 @@ def test_scores_become_plain_json_with_null_for_no_recall():
     assert again["recalls"]["c"] is None
     assert again["recalls"]["b"] == 0.5
     assert again["confusion"][1] == [0, 1, 0, 1]
+
+
+def tied_scores(rows=200, classes=25, seed=1):
+    """Scores of few distinct values, so that most rows tie about the fifth place, and labels."""
+    numbers = np.random.default_rng(seed)
+    class_scores = numbers.integers(0, 9, (rows, classes)).astype("float32")
+    return numbers.integers(0, classes, rows), class_scores
+
+
+def test_top5_is_the_share_that_scores_no_less_than_the_fifth_highest():
+    labels, class_scores = tied_scores()
+    fifth = np.sort(class_scores, axis=1)[:, -5]
+    right = [
+        row[label] >= least for row, label, least in zip(class_scores, labels, fifth, strict=True)
+    ]
+    assert 40 < sum(right) < 160
+    assert top5_accuracy(labels, class_scores) == sum(right) / 200
+
+
+@pytest.mark.parametrize("higher, right", [(0, 1.0), (3, 1.0), (4, 1.0), (5, 0.0), (19, 0.0)])
+def test_a_label_is_in_the_top_5_when_fewer_than_five_classes_score_higher(higher, right):
+    row = np.where(np.arange(20) < higher, 2.0, 1.0)
+    assert top5_accuracy(np.array([19]), row[None]) == right
+
+
+def test_ties_count_the_same_wherever_the_classes_stand():
+    labels, class_scores = tied_scores()
+    order = np.random.default_rng(2).permutation(25)
+    turned = np.argsort(order)[labels]
+    assert top5_accuracy(turned, class_scores[:, order]) == top5_accuracy(labels, class_scores)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", [[3], [4], slice(None)])
+def test_scores_that_are_not_finite_never_count_as_right(broken, where):
+    class_scores = np.tile(np.eye(20)[3], (2, 1))
+    assert top5_accuracy(np.array([3, 3]), class_scores) == 1.0
+    class_scores[0, where] = broken
+    assert top5_accuracy(np.array([3, 3]), class_scores) == 0.5
+
+
+def test_top5_agrees_with_tensorflow_with_ties_and_broken_scores():
+    labels, class_scores = tied_scores()
+    class_scores[::17, 7] = np.nan
+    class_scores[5::23, 2] = np.inf
+    theirs = tf.math.in_top_k(labels, class_scores, k=5).numpy()
+    assert top5_accuracy(labels, class_scores) == np.mean(theirs)
+
+
+def test_logits_and_their_probabilities_give_the_same_top5():
+    numbers = np.random.default_rng(3)
+    labels, values = numbers.integers(0, 30, 100), numbers.normal(size=(100, 30))
+    shares = np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
+    assert top5_accuracy(labels, values) == top5_accuracy(labels, shares)
+
+
+def test_top5_is_told_from_twenty_classes_on_and_only_when_asked_for():
+    assert FEWEST_CLASSES_FOR_TOP5 == 20
+    for classes, expected in ((19, False), (20, True)):
+        labels, class_scores = tied_scores(classes=classes)
+        guess = np.argmax(class_scores, axis=1)
+        told = score(labels, guess, classes, class_scores=class_scores).top5_accuracy
+        assert told == (top5_accuracy(labels, class_scores) if expected else None)
+        assert score(labels, guess, classes).top5_accuracy is None
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (5, 4), (6,), (6, 4, 1)])
+def test_class_scores_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"class scores must be \(6, 4\)"):
+        score(LABELS, GUESSES, 4, class_scores=np.zeros(shape))
+
+
+def test_top5_refuses_labels_without_a_column_and_rows_without_a_label():
+    with pytest.raises(ValueError, match=r"class indices must be 0\.\.24; received -1"):
+        top5_accuracy(np.array([-1, 3]), np.zeros((2, 25)))
+    with pytest.raises(ValueError, match=r"class scores must be \(2, classes\)"):
+        top5_accuracy(np.array([1, 3]), np.zeros((3, 25)))
+
+
+def test_what_is_written_has_top5_only_where_there_is_one():
+    few = score(LABELS, GUESSES, 4, class_scores=logits(GUESSES)).as_dict(["a", "b", "c", "d"])
+    assert list(few) == ["count", "accuracy", "macro_recall", "recalls", "confusion"]
+    labels, class_scores = tied_scores()
+    scores = score(labels, np.argmax(class_scores, axis=1), 25, class_scores=class_scores)
+    many = json.loads(json.dumps(scores.as_dict([str(label) for label in range(25)])))
+    assert list(many)[:4] == ["count", "accuracy", "top5_accuracy", "macro_recall"]
+    assert many["top5_accuracy"] == scores.top5_accuracy
+
+
+def test_the_mean_of_figures_is_taken_one_by_one():
+    scores = []
+    for seed in (1, 2):
+        labels, class_scores = tied_scores(seed=seed)
+        guess = np.argmax(class_scores, axis=1)
+        scores.append(score(labels, guess, 25, class_scores=class_scores))
+    figures = mean_figures(scores)
+    assert list(figures) == ["accuracy", "top5_accuracy", "macro_recall"]
+    for name, value in figures.items():
+        one, two = (getattr(scored, name) for scored in scores)
+        assert one != two
+        assert value == pytest.approx((one + two) / 2)
+    assert list(mean_figures([score(LABELS, GUESSES, 4)] * 2)) == ["accuracy", "macro_recall"]
 
 
 def test_the_keras_metric_agrees_with_the_scores_over_several_batches():

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -52,6 +53,83 @@ def test_a_loss_that_is_no_number_fails_the_run_and_says_where(recipe, tmp_path)
     assert status["exit_code"] == 4
     assert "epoch 1" in status["reason"]
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory):
+    """A finished run on 25 classes of noise images: its result, its folder, the test split."""
+    from eactf.data.packed import write_packed
+    from eactf.data.records import Dataset, Samples
+    from eactf.recipe import load_recipe
+
+    place, numbers = tmp_path_factory.mktemp("many"), np.random.default_rng(5)
+    splits, first = {}, 0
+    for name, count in (("train", 50), ("validation", 25), ("test", 60)):
+        images = numbers.integers(0, 256, (count, 16, 16, 1), dtype=np.uint8)
+        ids = np.arange(first, first + count)
+        splits[name] = Samples(images=images, ids=ids, given=np.arange(count) % 25)
+        first += count
+    names = tuple(f"class {number}" for number in range(25))
+    write_packed(place / "many.h5", Dataset(names, splits, "noise of a test"))
+    settings = ("train.epochs=2", "train.batch_size=25", "model.width=4")
+    settings += ("method.name=cross_entropy", "optimizer.learning_rate=0.01")
+    settings += ("report.last_epochs=1", "report.best_on_test=true")
+    settings += ("data.source=packed", f"data.path={place / 'many.h5'}")
+    with warnings.catch_warnings():
+        # A fixture of a module runs outside the filter that its tests have.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        told = run(load_recipe("quickstart", settings), place / "run")
+    return told.result, place / "run", splits["test"]
+
+
+def test_of_many_classes_every_section_of_the_result_has_top5(many_classes):
+    result, folder, _ = many_classes
+    sections = ("last_epoch", "mean_of_last_epochs", "best_on_validation", "best_on_test")
+    for name in sections:
+        assert result[name]["accuracy"] <= result[name]["top5_accuracy"] <= 1, name
+    assert result["mean_of_last_epochs"]["top5_accuracy"] == result["last_epoch"]["top5_accuracy"]
+    assert read_json(folder / "result.json") == result
+
+
+def test_the_top5_of_the_last_epoch_is_that_of_the_saved_classifier(many_classes):
+    from eactf.evaluation.storage import open_classifier_file
+
+    result, folder, test = many_classes
+    model = open_classifier_file(folder / "model.keras").model
+    logits = model.predict(test.images.astype("float32"), verbose=0)
+    best = np.argsort(logits, axis=1)[:, -5:]
+    right = [label in five for label, five in zip(test.given, best, strict=True)]
+    assert result["last_epoch"]["top5_accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_the_summary_shows_top5_where_there_is_one(many_classes, capsys):
+    from eactf.training.summary import show_result
+
+    result, folder, _ = many_classes
+    show_result(result, folder)
+    head, last, _, _, best_on_test = capsys.readouterr().out.strip().splitlines()[:5]
+    assert head.split() == ["on", "test", "accuracy", "top-5", "macro", "recall"]
+    figures = result["last_epoch"]
+    wanted = [figures[name] for name in ("accuracy", "top5_accuracy", "macro_recall")]
+    assert last.split()[-3:] == [f"{figure:.2%}" for figure in wanted]
+    wanted = [result["best_on_test"][name] for name in ("accuracy", "top5_accuracy")]
+    assert best_on_test.split()[-3:] == [*(f"{figure:.2%}" for figure in wanted), "-"]
+
+
+def test_the_summary_of_few_classes_has_no_column_for_top5(many_classes, capsys):
+    from eactf.training.summary import show_result
+
+    result, folder, _ = many_classes
+    few = {
+        name: {key: v for key, v in part.items() if key != "top5_accuracy"}
+        if isinstance(part, dict)
+        else part
+        for name, part in result.items()
+    }
+    show_result(few, folder)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].split() == ["on", "test", "accuracy", "macro", "recall"]
+    assert lines[4].split()[-2:] == [f"{result['best_on_test']['accuracy']:.2%}", "-"]
 
 
 def wait_for(condition, process, seconds=90):
