@@ -46,9 +46,12 @@ def unpacked(wheel, tmp_path_factory):
     return folder
 
 
-def test_the_wheel_carries_every_recipe(unpacked):
+def test_the_wheel_carries_every_recipe_and_table(unpacked):
+    def files(folder):
+        return {str(path.relative_to(folder)) for path in folder.rglob("*.yaml")}
+
     assert RECIPES
-    assert sorted(path.name for path in (unpacked / "eactf" / "_recipes").glob("*.yaml")) == RECIPES
+    assert files(unpacked / "eactf" / "_recipes") == files(ROOT / "recipes")
 
 
 def test_the_wheel_carries_every_module_and_nothing_beside_the_package(unpacked):

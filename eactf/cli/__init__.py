@@ -19,6 +19,7 @@ _COMMANDS = {
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
     "compare": "Compare recipes over several seeds, or finished runs.",
+    "reproduce": "Run a table of a paper, its numbers beside yours.",
     "data": "Bring images in, check them, measure their label noise.",
     "weights": "Bring in pretrained backbones.",
     "recipes": "List, show and copy recipes.",

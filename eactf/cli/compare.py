@@ -13,11 +13,12 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 
 if TYPE_CHECKING:
+    from eactf.recipe import Recipe
     from eactf.report.cells import Cell
     from eactf.report.comparison import Outcome
     from eactf.report.table import ComparisonTable
 
-__all__ = ["compare", "show_table", "table_options", "tell_table"]
+__all__ = ["compare", "save_tables", "show_table", "table_options", "tell_table"]
 
 
 def table_options(command: Any) -> Any:
@@ -82,33 +83,33 @@ def compare(
         chosen = tuple(overrides) + (("report.best_on_test=true",) if best_on_test else ())
         cells = _cells(subjects, (methods or "").split(","), seeds, chosen, data)
         table = tell_table(run_cells(cells, folder), optimistic=best_on_test)
-    show_table(table, csv_file, markdown)
+    show_table(table)
+    save_tables(table.csv(), table.markdown(), csv_file, markdown)
 
 
 def tell_table(outcomes: Sequence[Outcome], *, optimistic: bool) -> ComparisonTable:
     """The table of what became of the cells, a row a name in the order they came."""
-    from eactf.report.table import tabulate
+    from eactf.report.table import Runs, tabulate
 
-    names = list(dict.fromkeys(outcome.cell.row for outcome in outcomes))
-    groups = {name: [o for o in outcomes if o.cell.row == name] for name in names}
-    return tabulate(
-        [
-            (
-                name,
-                group[0].cell.paper,
-                [outcome.result for outcome in group if outcome.result is not None],
-                sum(outcome.result is None for outcome in group),
-            )
-            for name, group in groups.items()
-        ],
-        optimistic=optimistic,
-    )
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.cell.row, []).append(outcome)
+    runs = [
+        Runs(
+            name,
+            [outcome.result for outcome in group if outcome.result is not None],
+            failed=sum(outcome.result is None for outcome in group),
+            network=group[0].cell.network,
+            paper=group[0].cell.paper,
+            paper_top5=group[0].cell.paper_top5,
+        )
+        for name, group in groups.items()
+    ]
+    return tabulate(runs, optimistic=optimistic)
 
 
-def show_table(table: ComparisonTable, csv_file: Path | None, markdown: Path | None) -> None:
-    """Print the table, and write the files that were asked for."""
-    from eactf.files import write_text
-
+def show_table(table: ComparisonTable) -> None:
+    """Print the table, and the recall of each class where a screen holds them."""
     for row in table.as_dicts():
         console.emit("row", **row)
     console.say()
@@ -119,24 +120,31 @@ def show_table(table: ComparisonTable, csv_file: Path | None, markdown: Path | N
     if table.recall_cells():
         console.say()
         console.table(table.recall_columns(), table.recall_cells())
-    for path, text in ((csv_file, table.csv()), (markdown, table.markdown())):
+
+
+def save_tables(csv: str, text: str, csv_file: Path | None, markdown: Path | None) -> None:
+    """Write the files that were asked for: the figures, and the tables in Markdown."""
+    from eactf.files import write_text
+
+    for path, content in ((csv_file, csv), (markdown, text)):
         if path is not None:
-            write_text(path, text)
+            write_text(path, content)
             console.say(f"written: {path}", markup=False)
 
 
 def _finished(subjects: Sequence[str], optimistic: bool) -> ComparisonTable:
     """Finished runs as a table; those that differ in the seed alone are one row."""
-    from eactf.report.cells import read_run, recipe_without_seed
-    from eactf.report.table import tabulate
+    from eactf.report.cells import network_of, read_run, run_recipe
+    from eactf.report.table import Runs, tabulate
 
-    groups: dict[str, list[Path]] = {}
+    groups: dict[Recipe, list[Path]] = {}
     for subject in subjects:
-        groups.setdefault(recipe_without_seed(Path(subject)), []).append(Path(subject))
+        groups.setdefault(run_recipe(Path(subject)), []).append(Path(subject))
     runs = []
-    for folders in groups.values():
+    for recipe, folders in groups.items():
         results = [read_run(folder) for folder in folders]
-        runs.append((f"{folders[0].name}, {results[0]['method']}", None, results, 0))
+        name = f"{folders[0].name}, {results[0]['method']}"
+        runs.append(Runs(name, results, network=network_of(recipe)))
     return tabulate(runs, optimistic=optimistic)
 
 
@@ -155,8 +163,15 @@ def _cells(
     for subject in subjects:
         for method in methods:
             chosen = [*overrides, *([f"method.name={method}"] if method else [])]
-            row = f"{subject}, {method}" if method else subject
+            row = _row_name(subject, method, alone=len(subjects) == 1)
             cells += [
                 make_cell(row, subject, seed, overrides=chosen, data=data) for seed in range(seeds)
             ]
     return cells
+
+
+def _row_name(subject: str, method: str, *, alone: bool) -> str:
+    """What is not the same in all rows: the recipe, the method, or both."""
+    if method and alone:
+        return method
+    return f"{subject}, {method}" if method else subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -10,7 +11,14 @@ from pathlib import Path
 
 from eactf.errors import UsageError
 
-__all__ = ["copy_recipe", "find_shipped", "list_recipes", "read_header", "read_recipe_text"]
+__all__ = [
+    "copy_recipe",
+    "find_shipped",
+    "list_recipes",
+    "read_header",
+    "read_recipe_text",
+    "shipped_tables",
+]
 
 HEADER_KEYS = ("run", "takes", "expect", "cite")
 
@@ -88,12 +96,23 @@ def read_header(text: str) -> dict[str, str]:
     return header
 
 
+def shipped_tables() -> dict[str, str]:
+    """Name and text of every shipped table of a paper (`recipes/tables`), by name."""
+    tables = _yaml_files(lambda folder: folder / "tables")
+    return {name: tables[name].read_text(encoding="utf-8") for name in sorted(tables)}
+
+
 def _shipped() -> dict[str, Traversable]:
     """The shipped recipes by name: those in the package, or in a source checkout beside it."""
+    return _yaml_files(lambda folder: folder)
+
+
+def _yaml_files(within: Callable[[Traversable], Traversable]) -> dict[str, Traversable]:
+    """The YAML files by name in the first of `_folders` that has any there."""
     found: dict[str, Traversable] = {}
-    for folder in _folders():
-        if folder.is_dir():
-            files = [file for file in folder.iterdir() if file.name.endswith(_SUFFIX)]
+    for place in map(within, _folders()):
+        if place.is_dir():
+            files = [file for file in place.iterdir() if file.name.endswith(_SUFFIX)]
             found = {file.name.removesuffix(_SUFFIX): file for file in files}
         if found:
             break

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from eactf.errors import DataError
-from eactf.recipe import ResolvedRecipe, load_recipe
+from eactf.recipe import Recipe, ResolvedRecipe, load_recipe
 
-__all__ = ["Cell", "finished_run", "make_cell", "next_folder", "read_run", "recipe_without_seed"]
+__all__ = [
+    "Cell",
+    "finished_run",
+    "make_cell",
+    "network_of",
+    "next_folder",
+    "read_run",
+    "run_recipe",
+]
 
 _FINGERPRINTED = 2**20
 
@@ -23,14 +31,18 @@ class Cell:
 
     `row` is what the runs of all seeds share in the table, `arguments` what `eactf train` is called
     with, `key` sixteen hex digits of everything that decides the result: the resolved recipe, seed
-    included, and the data file. `paper` is the published accuracy, 0 to 1, None without one.
+    included, and the data file. `network` is the same for cells whose epochs may be compared in
+    seconds: data, network, batch and precision are the same. `paper` and `paper_top5` are the
+    published accuracies, 0 to 1, None without one.
     """
 
     row: str
     seed: int
     arguments: tuple[str, ...]
     key: str
+    network: str
     paper: float | None = None
+    paper_top5: float | None = None
 
 
 def make_cell(
@@ -41,6 +53,7 @@ def make_cell(
     overrides: Sequence[str] = (),
     data: Path | None = None,
     paper: float | None = None,
+    paper_top5: float | None = None,
 ) -> Cell:
     """The cell of `recipe` under `overrides` (`key=value`); raises what loading it does."""
     settings = [*overrides, f"seed={seed}"]
@@ -52,7 +65,8 @@ def make_cell(
     resolved = load_recipe(recipe, settings, extra)
     for setting in settings:
         arguments += ["--set", setting]
-    return Cell(row, seed, tuple(arguments), _key(resolved), paper)
+    key, network = _key(resolved), network_of(resolved.recipe)
+    return Cell(row, seed, tuple(arguments), key, network, paper, paper_top5)
 
 
 def finished_run(cell: Cell, folder: Path) -> Path | None:
@@ -87,10 +101,17 @@ def read_run(folder: Path) -> dict[str, Any]:
     return result
 
 
-def recipe_without_seed(folder: Path) -> str:
-    """What the recipe of a run says but for its seed, as text to compare."""
-    resolved = load_recipe(str(folder / "recipe.yaml"), ["seed=0"])
-    return resolved.recipe.model_dump_json()
+def run_recipe(folder: Path) -> Recipe:
+    """The recipe of a run but for its seed, which is 0."""
+    return load_recipe(str(folder / "recipe.yaml"), ["seed=0"]).recipe
+
+
+def network_of(recipe: Recipe) -> str:
+    """What decides how long an epoch takes, the method apart, as text to compare."""
+    sections = {"data": recipe.data, "model": recipe.model, "train": recipe.train}
+    told = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    del told["train"]["epochs"]
+    return json.dumps(told)
 
 
 def _key(resolved: ResolvedRecipe) -> str:

@@ -6,12 +6,15 @@ import csv
 import io
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["ComparisonTable", "Row", "Spread", "tabulate"]
+__all__ = ["ComparisonTable", "Row", "Runs", "Spread", "markdown_table", "tabulate"]
 
 BASELINE = "cross_entropy"
+
+MOST_RECALL_COLUMNS = 20
+"""More classes than that are no table to read: their recalls are in the CSV alone."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,28 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """The results of one row's seeds, as runs wrote them, and how many `failed` beside them.
+
+    Epochs of one `network` (data, network, batch) may be compared in seconds. `paper` and
+    `paper_top5` are published accuracies, 0 to 1.
+    """
+
+    name: str
+    results: Sequence[Mapping[str, Any]]
+    failed: int = 0
+    network: str = ""
+    paper: float | None = None
+    paper_top5: float | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """The runs of one recipe over its seeds; figures 0 to 1, absent where no run has them.
 
-    `seconds` is the mean length of an epoch; `cost` that over cross-entropy's in the same table;
-    `best_on_test` chooses the epoch on the split that is judged: optimistic.
+    `seconds` is the mean length of an epoch; `cost` that over cross-entropy's on the same network;
+    `best_on_test` chooses the epoch on the split that is judged: optimistic. `top5` is the mean of
+    the last epochs; runs on few classes have none.
     """
 
     name: str
@@ -58,6 +78,9 @@ class Row:
     seconds: float | None = None
     cost: float | None = None
     paper: float | None = None
+    paper_top5: float | None = None
+    top5: Spread | None = None
+    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +92,9 @@ class ComparisonTable:
 
     def columns(self) -> list[str]:
         """The headings; figures are percent, `mean (sd)` over the seeds."""
-        heads = ["", "n", "judged on", "last epoch", "mean of last", "best on valid."]
+        heads = ["", "n", "judged on", "last epoch", "mean of last"]
+        heads += ["top-5"] if self._has_top5 else []
+        heads += ["best on valid."]
         heads += ["best on test (optimistic)"] if self.optimistic else []
         return [*heads, "macro recall", "cost", "paper"]
 
@@ -78,8 +103,9 @@ class ComparisonTable:
         return [self._cells(row) for row in self.rows]
 
     def recall_columns(self) -> list[str]:
-        """The headings of the table of per-class recall."""
-        return ["recall", *(name for name in self.rows[0].recall)] if self.rows else []
+        """The headings of the table of per-class recall; none where there are many classes."""
+        names = self.rows[0].recall if self.rows else {}
+        return ["recall", *names] if len(names) <= MOST_RECALL_COLUMNS else []
 
     def recall_cells(self) -> list[list[str]]:
         """Per-class recall of the last epoch, a row a recipe."""
@@ -87,21 +113,21 @@ class ComparisonTable:
         return [
             [row.name, *(_percent(row.recall.get(name)) for name in names)]
             for row in self.rows
-            if row.recall
+            if row.recall and names
         ]
 
     def markdown(self) -> str:
         """Both tables in Markdown."""
-        parts = [_markdown(self.columns(), self.cells())]
+        parts = [markdown_table(self.columns(), self.cells())]
         if self.recall_cells():
-            parts.append(_markdown(self.recall_columns(), self.recall_cells()))
+            parts.append(markdown_table(self.recall_columns(), self.recall_cells()))
         return "\n".join(parts)
 
     def csv(self) -> str:
         """One line a row with full figures, 0 to 1: `mean`, `sd` and `n` of each."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        lines = [_plain(row) for row in self.rows]
+        lines = self.as_dicts()
         heads = list(dict.fromkeys(key for line in lines for key in line))
         writer.writerow(heads)
         writer.writerows(
@@ -111,38 +137,58 @@ class ComparisonTable:
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """The rows of `csv` as mappings, for JSON."""
-        return [_plain(row) for row in self.rows]
+        return [_plain(row, with_top5=self._has_top5) for row in self.rows]
+
+    @property
+    def _has_top5(self) -> bool:
+        return any(row.top5 is not None for row in self.rows)
 
     def _cells(self, row: Row) -> list[str]:
         failed = f" ({row.failed} failed)" if row.failed else ""
         cells = [row.name, f"{row.n}{failed}", row.judged_on]
-        figures = [row.last, row.mean_of_last, row.best_on_validation]
+        figures = [row.last, row.mean_of_last]
+        figures += [row.top5] if self._has_top5 else []
+        figures += [row.best_on_validation]
         figures += [row.best_on_test] if self.optimistic else []
         cells += [_percent(figure) for figure in (*figures, row.macro_recall)]
         cells.append("-" if row.cost is None else f"{row.cost:.2f}x")
-        return [*cells, "-" if row.paper is None else f"{100 * row.paper:.2f}"]
+        return [*cells, _published(row)]
 
 
-def tabulate(
-    runs: Sequence[tuple[str, float | None, Sequence[Mapping[str, Any]], int]],
-    *,
-    optimistic: bool = False,
-) -> ComparisonTable:
-    """The table of `runs`: name, the paper's accuracy, the results of its seeds, how many failed.
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )
 
-    Cost is relative to the row whose method is cross-entropy; `-` where there is none.
+
+def tabulate(runs: Sequence[Runs], *, optimistic: bool = False) -> ComparisonTable:
+    """The table of `runs`, a row each.
+
+    Cost is relative to cross-entropy on the same network, to the mean where several rows are; `-`
+    where there is none.
     """
-    rows = [_row(name, paper, results, failed) for name, paper, results, failed in runs]
-    base = next((row.seconds for row in rows if row.method == BASELINE and row.seconds), None)
-    if base:
-        rows = [
-            Row(**{**vars(row), "cost": None if row.seconds is None else row.seconds / base})
-            for row in rows
-        ]
-    return ComparisonTable(tuple(rows), optimistic)
+    rows = [_row(row) for row in runs]
+    base: dict[str, list[float]] = {}
+    for row in rows:
+        if row.method == BASELINE and row.seconds:
+            base.setdefault(row.network, []).append(row.seconds)
+    costs = {network: statistics.mean(seconds) for network, seconds in base.items()}
+    return ComparisonTable(
+        tuple(_with_cost(row, costs.get(row.network)) for row in rows), optimistic
+    )
 
 
-def _row(name: str, paper: float | None, results: Sequence[Mapping[str, Any]], failed: int) -> Row:
+def _with_cost(row: Row, base: float | None) -> Row:
+    if base is None or row.seconds is None:
+        return row
+    return replace(row, cost=row.seconds / base)
+
+
+def _row(runs: Runs) -> Row:
+    results = runs.results
+
     def spread(section: str, key: str) -> Spread | None:
         found = [result[section][key] for result in results if result.get(section)]
         return Spread.of([value for value in found if value is not None])
@@ -152,20 +198,29 @@ def _row(name: str, paper: float | None, results: Sequence[Mapping[str, Any]], f
         classes = list(results[0]["last_epoch"]["recalls"])
     seconds = [result["seconds"] / result["epochs"] for result in results]
     return Row(
-        name=name,
+        name=runs.name,
         method=results[0]["method"] if results else "",
         judged_on=results[0]["judged_on"] if results else "-",
         n=len(results),
-        failed=failed,
+        failed=runs.failed,
         last=spread("last_epoch", "accuracy"),
         mean_of_last=spread("mean_of_last_epochs", "accuracy"),
+        top5=_top5(results),
         best_on_validation=spread("best_on_validation", "accuracy"),
         best_on_test=spread("best_on_test", "accuracy"),
         macro_recall=spread("mean_of_last_epochs", "macro_recall"),
         recall={label: found for label in classes if (found := _recall(results, label))},
         seconds=statistics.mean(seconds) if seconds else None,
-        paper=paper,
+        paper=runs.paper,
+        paper_top5=runs.paper_top5,
+        network=runs.network,
     )
+
+
+def _top5(results: Sequence[Mapping[str, Any]]) -> Spread | None:
+    """Results of few classes do not have it, nor do those of runs from before it was counted."""
+    means = [result["mean_of_last_epochs"] for result in results]
+    return Spread.of([mean["top5_accuracy"] for mean in means if "top5_accuracy" in mean])
 
 
 def _recall(results: Sequence[Mapping[str, Any]], label: str) -> Spread | None:
@@ -177,22 +232,24 @@ def _percent(spread: Spread | None) -> str:
     return "-" if spread is None else spread.percent()
 
 
-def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
+def _published(row: Row) -> str:
+    """The paper's accuracy, with its top-5 behind a stroke where it has one."""
+    if row.paper is None:
+        return "-"
+    top5 = "" if row.paper_top5 is None else f" / {100 * row.paper_top5:.2f}"
+    return f"{100 * row.paper:.2f}{top5}"
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: Row, *, with_top5: bool) -> dict[str, Any]:
     line: dict[str, Any] = {"name": row.name, "method": row.method, "judged_on": row.judged_on}
     line |= {"n": row.n, "failed": row.failed}
-    spreads = ("last", "mean_of_last", "best_on_validation", "best_on_test", "macro_recall")
-    for name in spreads:
+    spreads = ["last", "mean_of_last", *(["top5"] if with_top5 else [])]
+    for name in (*spreads, "best_on_validation", "best_on_test", "macro_recall"):
         line |= _flat(name, getattr(row, name))
     for label, spread in row.recall.items():
         line |= _flat(f"recall_{label}", spread)
-    return line | {"seconds_an_epoch": row.seconds, "cost": row.cost, "paper": row.paper}
+    line |= {"seconds_an_epoch": row.seconds, "cost": row.cost, "paper": row.paper}
+    return line | ({"paper_top5": row.paper_top5} if with_top5 else {})
 
 
 def _flat(name: str, spread: Spread | None) -> dict[str, float | None]:

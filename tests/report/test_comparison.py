@@ -7,7 +7,7 @@ import json
 import pytest
 
 from eactf.errors import DataError, EactfError, Interrupted, RecipeError
-from eactf.report.cells import finished_run, make_cell, read_run, recipe_without_seed
+from eactf.report.cells import finished_run, make_cell, read_run, run_recipe
 from eactf.report.comparison import run_cells
 
 
@@ -110,7 +110,7 @@ def test_runs_that_differ_in_the_seed_alone_have_one_recipe(tmp_path):
         (tmp_path / name).mkdir()
         resolved = load_recipe("quickstart", settings)
         (tmp_path / name / "recipe.yaml").write_text(resolved.dump_yaml(), encoding="utf-8")
-        texts.append(recipe_without_seed(tmp_path / name))
+        texts.append(run_recipe(tmp_path / name))
     assert texts[0] == texts[1] != texts[2]
 
 

@@ -7,10 +7,11 @@ import io
 
 import pytest
 
-from eactf.report.table import Spread, tabulate
+from eactf.report.table import Runs, Spread, tabulate
 
 
-def result(accuracy, *, method="eac", seconds=20.0, recalls=None, best_on_test=None):
+def result(accuracy, *, method="eac", seconds=20.0, recalls=None, best_on_test=None, top5=None):
+    many = {} if top5 is None else {"top5_accuracy": top5}
     return {
         "method": method,
         "judged_on": "test",
@@ -19,7 +20,7 @@ def result(accuracy, *, method="eac", seconds=20.0, recalls=None, best_on_test=N
             "macro_recall": accuracy,
             "recalls": recalls or {"sad": accuracy, "happy": None},
         },
-        "mean_of_last_epochs": {"accuracy": accuracy, "macro_recall": accuracy - 0.1},
+        "mean_of_last_epochs": {"accuracy": accuracy, **many, "macro_recall": accuracy - 0.1},
         "best_on_validation": {"accuracy": accuracy + 0.02, "macro_recall": accuracy},
         "best_on_test": best_on_test,
         "seconds": seconds,
@@ -28,7 +29,7 @@ def result(accuracy, *, method="eac", seconds=20.0, recalls=None, best_on_test=N
 
 
 def test_figures_are_mean_and_sample_deviation_over_the_seeds():
-    table = tabulate([("mine", 0.8442, [result(0.8), result(0.84)], 0)])
+    table = tabulate([Runs("mine", [result(0.8), result(0.84)], paper=0.8442)])
     row = dict(zip(table.columns(), table.cells()[0], strict=True))
     assert row["mean of last"] == "82.0 (2.8)"  # sqrt(2 * 0.02^2) = 0.0283
     assert row["last epoch"] == "83.0 (2.8)"
@@ -39,7 +40,7 @@ def test_figures_are_mean_and_sample_deviation_over_the_seeds():
 
 
 def test_one_run_has_no_deviation_and_a_class_without_images_no_recall():
-    table = tabulate([("mine", None, [result(0.8)], 0)])
+    table = tabulate([Runs("mine", [result(0.8)])])
     assert "80.0" in table.cells()[0]
     assert table.recall_columns() == ["recall", "sad"]
     assert table.recall_cells() == [["mine", "80.0"]]
@@ -48,8 +49,8 @@ def test_one_run_has_no_deviation_and_a_class_without_images_no_recall():
 
 def test_cost_is_an_epoch_over_that_of_cross_entropy():
     runs = [
-        ("plain", None, [result(0.7, method="cross_entropy", seconds=10.0)], 0),
-        ("eac", None, [result(0.8, seconds=18.0), result(0.8, seconds=20.0)], 0),
+        Runs("plain", [result(0.7, method="cross_entropy", seconds=10.0)]),
+        Runs("eac", [result(0.8, seconds=18.0), result(0.8, seconds=20.0)]),
     ]
     costs = [cells[-2] for cells in tabulate(runs).cells()]
     assert costs == ["1.00x", "1.90x"]
@@ -57,13 +58,13 @@ def test_cost_is_an_epoch_over_that_of_cross_entropy():
 
 
 def test_failed_runs_are_counted_and_do_not_vanish():
-    table = tabulate([("broken", None, [], 2), ("half", None, [result(0.8)], 1)])
+    table = tabulate([Runs("broken", [], 2), Runs("half", [result(0.8)], 1)])
     assert [cells[1] for cells in table.cells()] == ["0 (2 failed)", "1 (1 failed)"]
     assert table.cells()[0][2:] == ["-"] * 7
 
 
 def test_the_best_on_test_is_shown_only_when_asked_for_and_called_optimistic():
-    runs = [("mine", None, [result(0.8, best_on_test={"accuracy": 0.9, "epoch": 3})], 0)]
+    runs = [Runs("mine", [result(0.8, best_on_test={"accuracy": 0.9, "epoch": 3})])]
     assert "90.0" not in tabulate(runs).cells()[0]
     table = tabulate(runs, optimistic=True)
     at = table.columns().index("best on test (optimistic)")
@@ -71,7 +72,7 @@ def test_the_best_on_test_is_shown_only_when_asked_for_and_called_optimistic():
 
 
 def test_the_csv_reads_back_with_full_figures():
-    table = tabulate([("a, b", 0.5, [result(0.8), result(0.84)], 0)])
+    table = tabulate([Runs("a, b", [result(0.8), result(0.84)], paper=0.5)])
     (row,) = csv.DictReader(io.StringIO(table.csv()))
     assert row["name"] == "a, b"
     assert float(row["mean_of_last"]) == pytest.approx(0.82)
@@ -82,8 +83,84 @@ def test_the_csv_reads_back_with_full_figures():
 
 
 def test_the_markdown_has_a_line_a_row_and_keeps_bars_apart():
-    text = tabulate([("a|b", None, [result(0.8)], 0)]).markdown()
+    text = tabulate([Runs("a|b", [result(0.8)])]).markdown()
     lines = text.splitlines()
     assert lines[0].startswith("|  | n | judged on |")
     assert lines[2].startswith("| a\\|b | 1 | test | 81.0 | 80.0 |")
     assert "| recall | sad |" in lines
+
+
+def test_top5_stands_behind_the_mean_of_the_last_epochs_as_mean_and_deviation():
+    table = tabulate([Runs("mine", [result(0.6, top5=0.8), result(0.6, top5=0.84)])])
+    at = table.columns().index("top-5")
+    assert table.columns()[at - 1] == "mean of last"
+    assert table.cells()[0][at - 1 : at + 1] == ["60.0 (0.0)", "82.0 (2.8)"]
+    assert table.rows[0].top5.n == 2
+    assert "| 60.0 (0.0) | 82.0 (2.8) |" in table.markdown()
+
+
+@pytest.mark.parametrize("optimistic", [False, True])
+def test_a_row_without_top5_beside_one_that_has_it_shows_a_dash(optimistic):
+    best = {"accuracy": 0.9, "epoch": 3}
+    rows = [
+        Runs("many", [result(0.6, top5=0.8, best_on_test=best)]),
+        Runs("few", [result(0.7, best_on_test=best)]),
+        Runs("failed", [], 1),
+    ]
+    table = tabulate(rows, optimistic=optimistic)
+    shown = [dict(zip(table.columns(), cells, strict=True)) for cells in table.cells()]
+    assert [row["top-5"] for row in shown] == ["80.0", "-", "-"]
+    assert [row["best on valid."] for row in shown] == ["62.0", "72.0", "-"]
+    assert [row.get("best on test (optimistic)") for row in shown[:2]] == (
+        ["90.0", "90.0"] if optimistic else [None, None]
+    )
+
+
+def test_the_csv_has_top5_only_when_some_row_has_it():
+    few = tabulate([Runs("few", [result(0.7)])])
+    assert "top5" not in few.csv()
+    assert "top5" not in few.as_dicts()[0]
+    assert "top-5" not in few.columns()
+    runs = [
+        Runs("many", [result(0.6, top5=0.8), result(0.6, top5=0.84)]),
+        Runs("few", [result(0.7)]),
+    ]
+    one, two = csv.DictReader(io.StringIO(tabulate(runs).csv()))
+    assert float(one["top5"]) == pytest.approx(0.82)
+    assert float(one["top5_sd"]) == pytest.approx(0.0282843, rel=1e-4)
+    assert (two["top5"], two["top5_sd"]) == ("", "")
+    assert list(one).index("top5") == list(one).index("mean_of_last_sd") + 1
+
+
+def test_top5_survives_the_reckoning_of_costs():
+    runs = [
+        Runs("plain", [result(0.7, method="cross_entropy", top5=0.9)]),
+        Runs("eac", [result(0.8, top5=0.95)]),
+    ]
+    assert [row["top5"] for row in tabulate(runs).as_dicts()] == [0.9, 0.95]
+
+
+def test_cost_compares_epochs_of_one_network_alone():
+    runs = [
+        Runs("small, plain", [result(0.7, method="cross_entropy", seconds=10.0)], network="small"),
+        Runs("small, again", [result(0.7, method="cross_entropy", seconds=30.0)], network="small"),
+        Runs("small, eac", [result(0.8, seconds=30.0)], network="small"),
+        Runs("large, plain", [result(0.7, method="cross_entropy", seconds=50.0)], network="large"),
+        Runs("large, eac", [result(0.8, seconds=90.0)], network="large"),
+        Runs("other, eac", [result(0.8, seconds=90.0)], network="other"),
+    ]
+    costs = [cells[-2] for cells in tabulate(runs).cells()]
+    assert costs == ["0.50x", "1.50x", "1.50x", "1.00x", "1.80x", "-"]
+
+
+def test_the_papers_top_5_stands_behind_its_accuracy():
+    runs = [Runs("eac", [result(0.7)], paper=0.6059, paper_top5=0.8284)]
+    assert tabulate(runs).cells()[0][-1] == "60.59 / 82.84"
+
+
+def test_the_recalls_of_many_classes_are_in_the_csv_alone():
+    many = {f"class {number}": 0.5 for number in range(21)}
+    table = tabulate([Runs("eac", [result(0.7, recalls=many)])])
+    assert table.recall_cells() == []
+    assert "class 20" not in table.markdown()
+    assert "recall_class 20" in table.csv()

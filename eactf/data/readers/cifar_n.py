@@ -63,7 +63,7 @@ CARD_10N = Card(
     options=(
         Option(
             "label",
-            "Which labels to train on; the others are kept as label sets.",
+            "Which labels to train on; all are kept as label sets.",
             "worst",
             ("aggre", "random1", "random2", "random3", "worst"),
         ),
@@ -124,7 +124,7 @@ def _list(folder: Path, card: Card, form: Form, label: str, labels_file: str) ->
             f"{path} has no labels {_KEYS[label][0]}, but {', '.join(found)}",
             hint=f"expected the file of {card.title}",
         )
-    chosen = sets.pop(label)
+    chosen = sets[label]
     return replace(
         listing,
         kind=card.name,

@@ -196,7 +196,7 @@ def test_human_labels_of_every_form_are_given_and_cifars_own_are_clean(tmp_path,
     listing = open_dataset("cifar-10n", tmp_path)
     assert listing.given.tolist() == [1, *CLEAN[1:], 2, 2]
     assert listing.clean.tolist() == [*CLEAN, 2, 2]
-    assert set(listing.labels) == {"aggre", "random1", "random2", "random3"}
+    assert set(listing.labels) == {"aggre", "random1", "random2", "random3", "worst"}
     assert listing.labels["aggre"].tolist() == [*CLEAN[::-1], -1, -1]
     assert listing.notes["wrong"] == 0.1
 

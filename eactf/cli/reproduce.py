@@ -1,0 +1,196 @@
+"""`eactf reproduce`: a table of a paper, cell by cell, on the user's own copy of its data."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from eactf import console
+from eactf.cli.compare import save_tables, show_table, table_options, tell_table
+from eactf.cli.options import FILE_PATH
+from eactf.errors import UsageError
+
+if TYPE_CHECKING:
+    from eactf.report.cells import Cell
+    from eactf.report.comparison import Outcome
+    from eactf.report.reproduction import TableData, Work
+    from eactf.report.table import Row
+
+__all__ = ["reproduce"]
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.option(
+    "--data",
+    "files",
+    multiple=True,
+    metavar="FILE|NAME=FILE",
+    help="A packed file, or drawn-faces; repeatable, a data set each.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["paper", "small"]),
+    default="paper",
+    show_default=True,
+    help="paper: its network, size and epochs, meant for a GPU; small: two CPU cores.",
+)
+@click.option("--row", "rows", multiple=True, help="Only this row; repeatable.")
+@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@click.option(
+    "--weights", type=FILE_PATH, help="Backbone to start from, of 'eactf weights import'."
+)
+@click.option("--plan", is_flag=True, help="Print the commands of all cells; run nothing.")
+@table_options
+def reproduce(
+    table: str | None,
+    files: tuple[str, ...],
+    budget: Literal["paper", "small"],
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    weights: Path | None,
+    plan: bool,
+    seeds: int,
+    overrides: tuple[str, ...],
+    folder: Path,
+    csv_file: Path | None,
+    markdown: Path | None,
+    best_on_test: bool,
+) -> None:
+    """Run a paper's table and set its numbers beside yours; without TABLE, list the tables.
+
+    \b
+    eactf reproduce
+    eactf reproduce table1 --data raf.h5 --data ferplus.h5 --weights face.weights.h5 --seeds 3
+    eactf reproduce table1 --data ferplus.h5 --budget small
+    eactf reproduce table3 --data drawn-faces --budget small --plan
+    """
+    from eactf.report.paper_tables import find_table
+    from eactf.report.reproduction import Work, chosen_names, recognise, table_cells
+
+    if table is None:
+        _list_tables()
+        return
+    found = find_table(table)
+    if weights is not None and budget == "small":
+        raise UsageError(
+            "--weights goes with --budget paper",
+            hint="the small budget has a small network of its own, from random weights",
+        )
+    chosen = overrides + (("report.best_on_test=true",) if best_on_test else ())
+    work = Work(
+        found,
+        budget,
+        chosen_names("--row", rows, found.rows),
+        chosen_names("--column", columns, found.columns),
+        seeds,
+        chosen,
+        weights,
+    )
+    if not files:
+        raise UsageError(
+            f"{table} needs --data FILE",
+            hint=f"{_wanted(work)}; pack it: eactf data pack --help; any packed file of yours, or "
+            "drawn-faces, does as well",
+        )
+    data = [recognise(text) for text in files]
+    _refuse_twice(data)
+    cells = {item: table_cells(work, item) for item in data}
+    _introduce(work, table, data)
+    if plan:
+        _tell_plan([cell for group in cells.values() for cell in group])
+        return
+    _run(work, cells, folder, csv_file, markdown, optimistic=best_on_test)
+
+
+def _run(
+    work: Work,
+    cells: dict[TableData, list[Cell]],
+    folder: Path,
+    csv_file: Path | None,
+    markdown: Path | None,
+    *,
+    optimistic: bool,
+) -> None:
+    from eactf.report.comparison import run_cells
+    from eactf.report.reproduction import grid
+    from eactf.report.table import ComparisonTable, markdown_table
+
+    outcomes = run_cells([cell for group in cells.values() for cell in group], folder)
+    texts: list[str] = []
+    rows: list[Row] = []
+    for data, group in cells.items():
+        table = tell_table(_of(outcomes, group), optimistic=optimistic)
+        heads, lines = grid(work, data, table)
+        console.say(f"\n{work.table.title}: {data.name}", markup=False)
+        console.table(heads, lines)
+        console.say("percent, mean of the last epochs (standard deviation over the seeds)")
+        show_table(table)
+        texts += [f"### {data.name}\n\n{markdown_table(heads, lines)}", table.markdown()]
+        rows += table.rows
+    save_tables(
+        ComparisonTable(tuple(rows), optimistic).csv(), "\n".join(texts), csv_file, markdown
+    )
+
+
+def _of(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> list[Outcome]:
+    own = {id(cell) for cell in cells}
+    return [outcome for outcome in outcomes if id(outcome.cell) in own]
+
+
+def _list_tables() -> None:
+    from eactf.report.paper_tables import list_tables
+
+    lines = []
+    for name, table in list_tables().items():
+        size = len(list(table.places()))
+        data = ", ".join(table.paper) or "raf-db"
+        console.emit("table", name=name, title=table.title, source=table.source, cells=size)
+        lines.append([name, table.title, data, str(size)])
+    console.table(["table", "of", "the paper's data", "cells each"], lines)
+    console.say("\nsee what would run: eactf reproduce NAME --data FILE --plan")
+
+
+def _wanted(work: Work) -> str:
+    return f"the paper's data: {', '.join(work.table.paper) or 'raf-db'}"
+
+
+def _refuse_twice(data: Sequence[TableData]) -> None:
+    names = [item.name for item in data]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(
+            f"two of the files are {twice[0]}", hint="give one, or name them: --data NAME=FILE"
+        )
+
+
+def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
+    """Say what the table is, and in what these runs differ from the paper's."""
+    table = work.table
+    console.say(f"{name}  {table.title}", markup=False)
+    console.say(f"  source     {table.source}", markup=False)
+    for item in data:
+        if table.paper and item.name not in table.paper:
+            console.warn(f"the paper has no numbers for {item.name}: {_wanted(work)}")
+    if work.budget == "small":
+        console.warn(
+            "the small budget is not the paper's protocol: compare the order of the rows, not "
+            "the numbers"
+        )
+    elif table.pretrained and work.weights is None:
+        console.warn(
+            "the paper's networks were pre-trained on faces, these start from random weights: give "
+            "--weights FILE, or compare with supplement-table1"
+        )
+
+
+def _tell_plan(cells: Sequence[Cell]) -> None:
+    for cell in cells:
+        command = shlex.join(["eactf", "train", *cell.arguments])
+        console.emit("cell", row=cell.row, seed=cell.seed, paper=cell.paper, command=command)
+        console.say(f"\n# {cell.row}, seed {cell.seed}\n{command}", markup=False)
+    console.say(f"\n{len(cells)} runs; what one costs: add --dry-run to its command")

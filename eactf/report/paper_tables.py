@@ -1,0 +1,98 @@
+"""The papers' tables: what their cells are run with, and the numbers they report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from eactf.errors import UsageError
+from eactf.recipe.sections import Section
+from eactf.recipe.shipped import shipped_tables
+from eactf.recipe.strict_yaml import parse, write_scalar
+
+__all__ = ["Budget", "PaperTable", "Place", "find_table", "list_tables"]
+
+Budget = Literal["paper", "small"]
+Settings = Mapping[str, object]
+Numbers = Mapping[str, Mapping[str, Sequence[float]]]
+
+_NONE: Mapping[str, object] = MappingProxyType({})
+
+
+class Place(NamedTuple):
+    """Where a cell stands in its table."""
+
+    row: str
+    column: str
+
+
+class PaperTable(Section):
+    """A table of a paper as a grid of recipes: rows times columns, on each of its data sets.
+
+    A cell is the recipe `base[budget]` with the settings of its column, then of its row, then what
+    `each` says of that row in that column and, with the small budget, `small` of that row; later
+    ones win. `paper` and `top5` are the published accuracies in percent, data set -> row -> a
+    number a column. `pretrained` says whether the paper's networks were.
+    """
+
+    title: str
+    source: str
+    pretrained: bool = False
+    base: Mapping[Budget, str]
+    rows: Mapping[str, Settings]
+    columns: Mapping[str, Settings]
+    each: Mapping[str, Mapping[str, Sequence[object]]] = Field(default_factory=dict)
+    small: Mapping[str, Settings] = Field(default_factory=dict)
+    paper: Numbers = Field(default_factory=dict)
+    top5: Numbers = Field(default_factory=dict)
+
+    def places(self, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Iterator[Place]:
+        """The cells, column by column; of `rows` and `columns` alone where these are given."""
+        for column in columns or self.columns:
+            for row in rows or self.rows:
+                yield Place(row, column)
+
+    def settings(self, place: Place, budget: Budget) -> list[str]:
+        """What a cell sets over its base, as `key=value` texts."""
+        number = list(self.columns).index(place.column)
+        each = {key: values[number] for key, values in self.each.get(place.row, {}).items()}
+        small = self.small.get(place.row, _NONE) if budget == "small" else _NONE
+        chosen = {**self.columns[place.column], **self.rows[place.row], **each, **small}
+        return [f"{key}={write_scalar(value)}" for key, value in chosen.items()]
+
+    def published(self, data: str, place: Place) -> float | None:
+        """The paper's accuracy, 0 to 1, None where it has none for `data`."""
+        return self._number(self.paper, data, place)
+
+    def published_top5(self, data: str, place: Place) -> float | None:
+        """The paper's top-5 accuracy, 0 to 1, None where it has none for `data`."""
+        return self._number(self.top5, data, place)
+
+    def _number(self, numbers: Numbers, data: str, place: Place) -> float | None:
+        row = numbers.get(data, {}).get(place.row)
+        return None if row is None else row[list(self.columns).index(place.column)] / 100
+
+
+def list_tables() -> dict[str, PaperTable]:
+    """Every shipped table by name."""
+    return {name: _read(text) for name, text in shipped_tables().items()}
+
+
+def find_table(name: str) -> PaperTable:
+    """The table called `name`; `UsageError` with the nearest names where there is none."""
+    texts = shipped_tables()
+    if name not in texts:
+        near = get_close_matches(name, texts, n=3, cutoff=0.5)
+        question = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UsageError(
+            f"there is no table '{name}'", hint=f"{question}list them: eactf reproduce"
+        )
+    return _read(texts[name])
+
+
+def _read(text: str) -> PaperTable:
+    return PaperTable.model_validate(parse(text, "a table").value)

@@ -1,0 +1,145 @@
+"""A paper's table on the user's own files: which data they are, the cells to run, the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eactf.data.packed import open_packed
+from eactf.data.readers.catalogue import all_cards
+from eactf.errors import UsageError
+from eactf.recipe import load_recipe
+from eactf.report.cells import Cell, make_cell
+from eactf.report.paper_tables import Budget, PaperTable, Place
+from eactf.report.table import ComparisonTable
+
+__all__ = ["DRAWN_FACES", "TableData", "Work", "chosen_names", "grid", "recognise", "table_cells"]
+
+DRAWN_FACES = "drawn-faces"
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A data set to fill a table with: its name, and its packed file (None: drawn faces)."""
+
+    name: str
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be run of a table: its rows and columns (none named: all), and how."""
+
+    table: PaperTable
+    budget: Budget = "paper"
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    seeds: int = 1
+    overrides: tuple[str, ...] = ()
+    weights: Path | None = None
+
+    def places(self) -> Iterator[Place]:
+        """The cells of the table that are to be run."""
+        return self.table.places(self.rows, self.columns)
+
+
+def recognise(text: str) -> TableData:
+    """The data that `--data` names: `drawn-faces`, `NAME=FILE`, or a packed FILE.
+
+    A file says itself which published data set it holds where it was packed by name; any other is
+    called after the file. Raises `UsageError` for a name that no data set has, `DataError` for a
+    file that is not packed data.
+    """
+    if text == DRAWN_FACES:
+        return TableData(DRAWN_FACES, None)
+    name, sign, path = text.partition("=")
+    if not sign or Path(text).is_file():
+        return TableData(_own_name(Path(text)), Path(text))
+    known = [card.name for card in all_cards()]
+    if name not in known:
+        raise UsageError(
+            f"--data {text}: there is no data set '{name}'",
+            hint=f"expected FILE or NAME=FILE, NAME one of {', '.join(known)}",
+        )
+    open_packed(path)
+    return TableData(name, Path(path))
+
+
+def _own_name(path: Path) -> str:
+    dataset = open_packed(path)
+    titles = {card.title: card.name for card in all_cards()}
+    if dataset.source.startswith("FERPlus"):
+        return "ferplus"
+    return titles.get(str(dataset.notes.get("dataset")), path.stem)
+
+
+def chosen_names(option: str, given: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
+    """The rows or columns that an option names; `UsageError` where the table has none such."""
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise UsageError(
+            f"{option} {unknown[0]!r}: the table has no such name",
+            hint=f"it has: {', '.join(known)}",
+        )
+    return tuple(given)
+
+
+def table_cells(work: Work, data: TableData) -> list[Cell]:
+    """The cells of a table on `data`, all seeds of a place together; raises what loading does."""
+    cells = []
+    for place in work.places():
+        recipe = work.table.base[work.budget]
+        settings = [*work.table.settings(place, work.budget), *_weights(work, place)]
+        if data.path is None:
+            settings.append(f"data.source={DRAWN_FACES}")
+        cells += [
+            make_cell(
+                _row(data, place),
+                recipe,
+                seed,
+                overrides=[*settings, *work.overrides],
+                data=data.path,
+                paper=work.table.published(data.name, place),
+                paper_top5=work.table.published_top5(data.name, place),
+            )
+            for seed in range(work.seeds)
+        ]
+    return cells
+
+
+def _weights(work: Work, place: Place) -> list[str]:
+    """The imported backbone where a cell's network can take one: ours, not a foreign one."""
+    if work.weights is None:
+        return []
+    resolved = load_recipe(
+        work.table.base[work.budget], work.table.settings(place, work.budget)
+    ).recipe
+    if not resolved.model.backbone.startswith("resnet"):
+        return []
+    return [f'model.weights="{work.weights.absolute()}"', "data.normalization=weights"]
+
+
+def _row(data: TableData, place: Place) -> str:
+    return f"{data.name}, {place.column}, {place.row}"
+
+
+def grid(work: Work, data: TableData, table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
+    """The table as the paper prints it: headings and cells, ours beside the paper's numbers."""
+    found = {row.name: row for row in table.rows}
+    columns = list(dict.fromkeys(place.column for place in work.places()))
+    names = list(dict.fromkeys(place.row for place in work.places()))
+    with_paper = data.name in work.table.paper
+    heads = [""]
+    for column in columns:
+        heads += [column, "paper"] if with_paper else [column]
+    lines = []
+    for name in names:
+        line = [name]
+        for column in columns:
+            row = found[_row(data, Place(name, column))]
+            line.append("-" if row.mean_of_last is None else row.mean_of_last.percent())
+            if with_paper:
+                line.append("-" if row.paper is None else f"{100 * row.paper:.2f}")
+        lines.append(line)
+    return heads, lines
