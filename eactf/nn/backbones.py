@@ -87,12 +87,20 @@ def _application(x: Tensor, name: str, dtype: Any) -> Tensor:
             # Some rescale 0..255 by themselves; the images are normalised already.
             settings["include_preprocessing"] = False
         model = build(include_top=False, weights=None, **settings)
-    if any(isinstance(layer, (layers.Rescaling, layers.Normalization)) for layer in model.layers):
-        raise ValueError(
-            f"keras.applications.{name} normalises images by itself, which cannot be switched off; "
-            "ours are normalised already. Build the classifier in Keras and give it to the method."
-        )
-    return model(x)
+    return model(_unscaled(x, model))
+
+
+def _unscaled(x: Tensor, model: keras.Model) -> Tensor:
+    """`x` so that a model which rescales pixels by itself finds it as it was given.
+
+    The EfficientNets divide by 255 and cannot be told not to; their own mean and deviation are 0
+    and 1 without weights. The images are normalised already.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.Rescaling):
+            undo = layers.Rescaling(1 / layer.scale, -layer.offset / layer.scale, dtype="float32")
+            x = undo(x)
+    return x
 
 
 def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:

@@ -43,9 +43,29 @@ def test_models_that_would_rescale_pixels_do_not_do_so_twice():
     assert keras.layers.Rescaling not in kinds
 
 
-def test_models_that_always_rescale_pixels_are_refused():
-    with pytest.raises(ValueError, match="normalises images by itself"):
-        eactf.build_classifier("keras_applications:EfficientNetB0", image_size=32, classes=3)
+def test_models_that_always_rescale_pixels_still_see_them_normalised_once(faces):
+    classifier = eactf.build_classifier(
+        "keras_applications:EfficientNetB0", image_size=64, channels=3, classes=3
+    )
+    (inner,) = [layer for layer in classifier.layers if isinstance(layer, keras.Model)]
+    first = next(layer for layer in inner.layers if isinstance(layer, keras.layers.ZeroPadding2D))
+    images, _ = faces(2, size=64, channels=3)
+    given = keras.Model(classifier.input, classifier.layers[1].output)(images).numpy()
+    before = classifier.layers[classifier.layers.index(inner) - 1].output
+    seen = keras.Model(inner.input, first.input)(keras.Model(classifier.input, before)(images))
+    np.testing.assert_allclose(seen, given, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name, size, expected",
+    [
+        *(("resnet18", 224, 7), ("resnet50", 100, 4), ("resnet34", 33, 2)),
+        *(("keras_applications:MobileNet", 224, 7), ("keras_applications:MobileNet", 97, 3)),
+    ],
+)
+def test_the_last_map_is_reached_and_its_size_told_at_any_image_size(name, size, expected):
+    classifier = eactf.build_classifier(name, image_size=size, channels=1, classes=3)
+    assert eactf.CrossEntropy(classifier).map_size == (expected, expected)
 
 
 @pytest.mark.parametrize("name", ["DenseNetBackbone", "MobileNetV3SmallBackbone"])
