@@ -13,13 +13,17 @@ import argparse
 from pathlib import Path
 
 from eactf import console
-from eactf.cli.compare import tell_table
+from eactf.cli.compare import show_table, tell_table
 from eactf.report.cells import Cell, make_cell
-from eactf.report.comparison import Outcome, run_cells
-from eactf.report.table import Spread, markdown_table
+from eactf.report.comparison import run_cells
+from eactf.report.table import Row, markdown_table
 
 METHODS = {"Baseline": "cross_entropy", "SCN": "scn", "RUL": "rul", "EAC": "eac"}
 RATES = (0.0, 0.1, 0.2, 0.3)
+FIGURES = {
+    "accuracy on test, mean of the last 5 epochs": "mean_of_last",
+    "wrong training labels that were learnt": "learnt_wrong",
+}
 SETTINGS = (
     "data.image_size=32",
     "data.drawn.difficulty=0.3",
@@ -34,19 +38,15 @@ SETTINGS = (
 def main() -> None:
     options = parse_options()
     outcomes = run_cells(cells(options.seeds, options.overrides), options.folder)
-    for title, read in (("accuracy, mean of the last epochs", accuracy), ("learnt", learnt)):
-        console.say(f"\n{title}, percent (standard deviation over the seeds)")
-        console.say(
-            markdown_table(
-                ["", *(f"{rate:.0%} noise" for rate in RATES)],
-                [
-                    [name, *(shown(outcomes, row(name, rate), read) for rate in RATES)]
-                    for name in METHODS
-                ],
-            )
-        )
     table = tell_table(outcomes, optimistic=False)
-    (options.folder / "table.csv").write_text(table.csv(), encoding="utf-8")
+    rows = {line.name: line for line in table.rows}
+    for title, figure in FIGURES.items():
+        lines = [
+            [name, *(shown(rows[row(name, rate)], figure) for rate in RATES)] for name in METHODS
+        ]
+        console.say(f"\n{title}, percent (standard deviation over {options.seeds} seeds)\n")
+        console.say(markdown_table(["", *(f"{rate:.0%} noise" for rate in RATES)], lines))
+    show_table(table)
 
 
 def parse_options() -> argparse.Namespace:
@@ -75,19 +75,9 @@ def row(name: str, rate: float) -> str:
     return f"{rate:.0%}, {name}"
 
 
-def shown(outcomes: list[Outcome], name: str, read) -> str:
-    results = [o.result for o in outcomes if o.cell.row == name and o.result is not None]
-    spread = Spread.of([value for value in map(read, results) if value is not None])
+def shown(line: Row, figure: str) -> str:
+    spread = getattr(line, figure)
     return "-" if spread is None else spread.percent()
-
-
-def accuracy(result: dict) -> float:
-    return result["mean_of_last_epochs"]["accuracy"]
-
-
-def learnt(result: dict) -> float | None:
-    """The share of the wrong training labels that the network predicts in the end."""
-    return result["memorised_wrong_labels"]
 
 
 if __name__ == "__main__":

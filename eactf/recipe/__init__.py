@@ -2,26 +2,28 @@
 
 from eactf.recipe.keys import Key, describe_keys
 from eactf.recipe.loading import load_recipe
-from eactf.recipe.resolved import ResolvedRecipe
-from eactf.recipe.schema import (
+from eactf.recipe.method_settings import (
     AttentionConsistencySettings,
     CrossEntropySettings,
-    DataSettings,
-    DrawnFaces,
     EacSettings,
     Erasing,
     ErasingSettings,
     Method,
     MethodSettings,
+    OneViewSettings,
+    RulSettings,
+    ScnSettings,
+)
+from eactf.recipe.resolved import ResolvedRecipe
+from eactf.recipe.schema import (
+    DataSettings,
+    DrawnFaces,
     ModelSettings,
     NoiseSettings,
-    OneViewSettings,
     OptimizerSettings,
     Recipe,
     ReportSettings,
-    RulSettings,
     ScheduleSettings,
-    ScnSettings,
     TrainSettings,
 )
 from eactf.recipe.shipped import copy_recipe, list_recipes, read_header, read_recipe_text

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eactf.recipe.keys import sections_at
-from eactf.recipe.schema import PRESETS, method_name
+from eactf.recipe.method_settings import method_name
+from eactf.recipe.schema import PRESETS
 from eactf.recipe.sections import Only, Section
 from eactf.recipe.strict_yaml import KeyPath
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from eactf.errors import Problem
 from eactf.recipe.keys import expected, nearest_key, sections_at
 from eactf.recipe.layers import Layers
-from eactf.recipe.schema import method_name
+from eactf.recipe.method_settings import method_name
 from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath, dotted, plain_scalar, write_scalar
 from eactf.recipe.type_text import base_type, bounds, choices

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-__all__ = ["Conflict", "Expected", "Only", "Section", "as_tuple", "refuse"]
+__all__ = [
+    "Conflict",
+    "Expected",
+    "Names",
+    "Only",
+    "Pair",
+    "Section",
+    "as_tuple",
+    "refuse",
+    "whole_number",
+]
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,18 @@ class Section(BaseModel):
 def as_tuple(value: Any) -> Any:
     """Lists, nested ones included, as tuples (a frozen recipe holds nothing that changes)."""
     return tuple(as_tuple(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Expected("[name, name, ...]")]
+
+
+def whole_number(value: Any) -> Any:
+    """The value, refused unless it is a whole number; for a choice among numbers."""
+    # A choice among numbers is compared by ==, which would let true pass for 1.
+    if value is not None and type(value) is not int:
+        raise refuse("wrong type", "expected a whole number")
+    return value
 
 
 def refuse(kind: str, advice: str) -> PydanticCustomError:

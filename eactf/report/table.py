@@ -61,7 +61,8 @@ class Row:
 
     `seconds` is the mean length of an epoch; `cost` that over cross-entropy's on the same network;
     `best_on_test` chooses the epoch on the split that is judged: optimistic. `top5` is the mean of
-    the last epochs; runs on few classes have none.
+    the last epochs; runs on few classes have none. `learnt_wrong` is the share of the wrong
+    training labels that the network ends up predicting; none where no wrong label is known.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Row:
     paper: float | None = None
     paper_top5: float | None = None
     top5: Spread | None = None
+    learnt_wrong: Spread | None = None
     network: str = ""
 
 
@@ -93,10 +95,11 @@ class ComparisonTable:
     def columns(self) -> list[str]:
         """The headings; figures are percent, `mean (sd)` over the seeds."""
         heads = ["", "n", "judged on", "last epoch", "mean of last"]
-        heads += ["top-5"] if self._has_top5 else []
+        heads += ["top-5"] if self._has("top5") else []
         heads += ["best on valid."]
         heads += ["best on test (optimistic)"] if self.optimistic else []
-        return [*heads, "macro recall", "cost", "paper"]
+        heads += ["macro recall", *(["wrong learnt"] if self._has("learnt_wrong") else [])]
+        return [*heads, "cost", "paper"]
 
     def cells(self) -> list[list[str]]:
         """The rows under `columns`, as text."""
@@ -137,20 +140,21 @@ class ComparisonTable:
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """The rows of `csv` as mappings, for JSON."""
-        return [_plain(row, with_top5=self._has_top5) for row in self.rows]
+        return [_plain(row, with_top5=self._has("top5")) for row in self.rows]
 
-    @property
-    def _has_top5(self) -> bool:
-        return any(row.top5 is not None for row in self.rows)
+    def _has(self, figure: str) -> bool:
+        return any(getattr(row, figure) is not None for row in self.rows)
 
     def _cells(self, row: Row) -> list[str]:
         failed = f" ({row.failed} failed)" if row.failed else ""
         cells = [row.name, f"{row.n}{failed}", row.judged_on]
         figures = [row.last, row.mean_of_last]
-        figures += [row.top5] if self._has_top5 else []
+        figures += [row.top5] if self._has("top5") else []
         figures += [row.best_on_validation]
         figures += [row.best_on_test] if self.optimistic else []
-        cells += [_percent(figure) for figure in (*figures, row.macro_recall)]
+        figures += [row.macro_recall]
+        figures += [row.learnt_wrong] if self._has("learnt_wrong") else []
+        cells += [_percent(figure) for figure in figures]
         cells.append("-" if row.cost is None else f"{row.cost:.2f}x")
         return [*cells, _published(row)]
 
@@ -193,6 +197,8 @@ def _row(runs: Runs) -> Row:
         found = [result[section][key] for result in results if result.get(section)]
         return Spread.of([value for value in found if value is not None])
 
+    learnt = [result.get("memorised_wrong_labels") for result in results]
+
     classes: list[str] = []
     if results:
         classes = list(results[0]["last_epoch"]["recalls"])
@@ -209,6 +215,7 @@ def _row(runs: Runs) -> Row:
         best_on_validation=spread("best_on_validation", "accuracy"),
         best_on_test=spread("best_on_test", "accuracy"),
         macro_recall=spread("mean_of_last_epochs", "macro_recall"),
+        learnt_wrong=Spread.of([share for share in learnt if share is not None]),
         recall={label: found for label in classes if (found := _recall(results, label))},
         seconds=statistics.mean(seconds) if seconds else None,
         paper=runs.paper,
@@ -244,7 +251,8 @@ def _plain(row: Row, *, with_top5: bool) -> dict[str, Any]:
     line: dict[str, Any] = {"name": row.name, "method": row.method, "judged_on": row.judged_on}
     line |= {"n": row.n, "failed": row.failed}
     spreads = ["last", "mean_of_last", *(["top5"] if with_top5 else [])]
-    for name in (*spreads, "best_on_validation", "best_on_test", "macro_recall"):
+    spreads += ["best_on_validation", "best_on_test", "macro_recall", "learnt_wrong"]
+    for name in spreads:
         line |= _flat(name, getattr(row, name))
     for label, spread in row.recall.items():
         line |= _flat(f"recall_{label}", spread)

@@ -164,3 +164,11 @@ def test_the_recalls_of_many_classes_are_in_the_csv_alone():
     assert table.recall_cells() == []
     assert "class 20" not in table.markdown()
     assert "recall_class 20" in table.csv()
+
+
+def test_the_share_of_wrong_labels_learnt_is_shown_where_it_is_known():
+    known = [{**result(0.7), "memorised_wrong_labels": share} for share in (0.1, 0.3)]
+    table = tabulate([Runs("eac", known), Runs("clean", [result(0.9)])])
+    at = table.columns().index("wrong learnt")
+    assert [cells[at] for cells in table.cells()] == ["20.0 (14.1)", "-"]
+    assert "wrong learnt" not in tabulate([Runs("clean", [result(0.9)])]).columns()
