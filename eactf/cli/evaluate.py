@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 
+if TYPE_CHECKING:
+    from eactf.evaluation.judge import Judged
+
 __all__ = ["evaluate"]
+
+MOST_COLUMNS = 20
+"""More classes than that make no confusion table that a screen holds."""
+
+MOST_PAIRS = 10
 
 
 @click.command()
@@ -49,6 +58,14 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         f"[bold]accuracy {scores.accuracy:.2%}[/bold], {top5}"
         f"macro recall {scores.macro_recall:.2%}, {scores.count:,} images"
     )
+    if len(judged.class_names) <= MOST_COLUMNS:
+        _show_confusion(judged)
+    else:
+        _show_confused(judged)
+
+
+def _show_confusion(judged: Judged) -> None:
+    scores = judged.scores
     console.say("\ntrue classes by row, and how often they were predicted as what, by column:")
     console.table(
         ["true class", "images", "recall", *judged.class_names],
@@ -61,4 +78,21 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
             ]
             for row, name in enumerate(judged.class_names)
         ],
+    )
+
+
+def _show_confused(judged: Judged) -> None:
+    """Of many classes those that are taken for another most often; the rest is in `--json`."""
+    names, confusion = judged.class_names, judged.scores.confusion
+    pairs = [
+        (int(count), names[row], names[column])
+        for row, counts in enumerate(confusion)
+        for column, count in enumerate(counts)
+        if row != column and count
+    ]
+    most = sorted(pairs, key=lambda pair: -pair[0])[:MOST_PAIRS]
+    console.say(f"\nthe {len(most)} commonest confusions (all of them: --json):")
+    console.table(
+        ["true class", "predicted as", "images"],
+        [[true, predicted, f"{count:,}"] for count, true, predicted in most],
     )

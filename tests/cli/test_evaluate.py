@@ -137,6 +137,19 @@ def test_of_many_classes_people_read_top5_beside_the_accuracy(invoke, many_class
     assert f", top-5 {expected:.2%}, macro recall" in line
 
 
+def test_of_many_classes_the_commonest_confusions_are_told_and_no_table_of_all(
+    invoke, many_classes
+):
+    place, _ = many_classes
+    asked = ("evaluate", place / "model.keras", "--data", place / "many.h5")
+    confusion = np.array(evaluation(invoke(*asked, "--json"))["confusion"])
+    np.fill_diagonal(confusion, 0)
+    lines = invoke(*asked).output.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("true class"))
+    told = [int(line.split()[-1]) for line in lines[start + 1 :] if line.startswith("class ")]
+    assert told == sorted(confusion.ravel(), reverse=True)[:10]
+
+
 def test_of_seven_classes_top5_is_not_told(invoke, trained):
     assert "top5_accuracy" not in evaluation(invoke("evaluate", trained[1], "--json"))
     assert "top-5" not in invoke("evaluate", trained[1]).output
