@@ -81,7 +81,7 @@ def compare(
         table = _finished(subjects, best_on_test)
     else:
         chosen = tuple(overrides) + (("report.best_on_test=true",) if best_on_test else ())
-        cells = _cells(subjects, (methods or "").split(","), seeds, chosen, data)
+        cells = _cells(subjects, _method_names(methods), seeds, chosen, data)
         table = tell_table(run_cells(cells, folder), optimistic=best_on_test)
     show_table(table)
     save_tables(table.csv(), table.markdown(), csv_file, markdown)
@@ -146,6 +146,19 @@ def _finished(subjects: Sequence[str], optimistic: bool) -> ComparisonTable:
         name = f"{folders[0].name}, {results[0]['method']}"
         runs.append(Runs(name, results, network=network_of(recipe)))
     return tabulate(runs, optimistic=optimistic)
+
+
+def _method_names(text: str | None) -> list[str]:
+    """The names that `--methods` lists; one empty name, the recipe's own method, without it."""
+    if text is None:
+        return [""]
+    names = [name.strip() for name in text.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise UsageError(
+            f"--methods {text}: a name is {'missing' if '' in names else 'there twice'}",
+            hint="expected names with commas between: --methods cross_entropy,eac",
+        )
+    return names
 
 
 def _cells(

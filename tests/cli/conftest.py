@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from eactf.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,3 +73,33 @@ def invoke():
         return CliRunner().invoke(cli, [str(word) for word in arguments])
 
     return run
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Stands in for training: every cell gets a result; the cells that were run are kept."""
+    trained = []
+
+    def train(cell, folder):
+        trained.append(cell)
+        folder.mkdir(parents=True)
+        figures = {"accuracy": 0.5 + cell.seed / 10, "macro_recall": 0.5}
+        names = [word for word in cell.arguments if word.startswith("method.name=")]
+        result = {
+            "method": names[-1].removeprefix("method.name=") if names else "eac",
+            "judged_on": "test",
+            "last_epoch": {**figures, "recalls": {"sad": 0.25}},
+            "mean_of_last_epochs": figures,
+            "best_on_validation": figures,
+            "best_on_test": None,
+            "seconds": 2.0,
+            "epochs": 1,
+        }
+        resolved = load_recipe(cell.arguments[1], [*cell.arguments[3::2]])
+        (folder / "recipe.yaml").write_text(resolved.dump_yaml(), encoding="utf-8")
+        (folder / "result.json").write_text(json.dumps(result))
+        return ""
+
+    monkeypatch.setattr("eactf.report.comparison._train", train)
+    monkeypatch.chdir(tmp_path)
+    return trained

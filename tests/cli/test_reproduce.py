@@ -8,38 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from eactf.cli import cli
-from eactf.report import comparison
 
 
 def call(*arguments):
     return CliRunner().invoke(cli, ["reproduce", *arguments])
-
-
-@pytest.fixture
-def runs(monkeypatch, tmp_path):
-    """Stands in for training: every cell gets a result; the cells that were run are kept."""
-    trained = []
-
-    def train(cell, folder):
-        trained.append(cell)
-        folder.mkdir(parents=True)
-        figures = {"accuracy": 0.5 + cell.seed / 10, "macro_recall": 0.5}
-        result = {
-            "method": "cross_entropy" if "method.name=cross_entropy" in cell.arguments else "eac",
-            "judged_on": "test",
-            "last_epoch": {**figures, "recalls": {"sad": 0.25}},
-            "mean_of_last_epochs": figures,
-            "best_on_validation": figures,
-            "best_on_test": None,
-            "seconds": 2.0,
-            "epochs": 1,
-        }
-        (folder / "result.json").write_text(json.dumps(result))
-        return ""
-
-    monkeypatch.setattr(comparison, "_train", train)
-    monkeypatch.chdir(tmp_path)
-    return trained
 
 
 def test_without_a_name_the_tables_are_listed():
