@@ -12,6 +12,7 @@ from eactf.losses import (
     cross_entropy,
     flip_consistency,
     generalized_cross_entropy,
+    low_group,
     map_spread,
     mix_by_uncertainty,
     rank_regularization,
@@ -80,10 +81,43 @@ def test_cross_entropy_of_a_label_outside_the_classes_is_not_a_number():
     assert np.isnan(loss).tolist() == [True, True, False, False]
 
 
-@pytest.mark.parametrize("shape", [(4, 1), (4, 5), (4, 6, 1)])
-def test_cross_entropy_refuses_labels_of_another_shape(shape):
-    with pytest.raises(ValueError, match="soft labels; received shape"):
-        cross_entropy(LOGITS, np.zeros(shape))
+@pytest.mark.parametrize("loss", [cross_entropy, generalized_cross_entropy])
+@pytest.mark.parametrize("shape", [(4, 1), (4, 5), (4, 6, 1), (1,), (3,), (1, 6), (3, 6), ()])
+def test_cross_entropies_refuse_labels_of_another_shape(loss, shape):
+    with pytest.raises(ValueError, match="soft labels, n = 4; received shape"):
+        loss(LOGITS, np.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 1, 6)])
+def test_cross_entropy_refuses_logits_of_another_shape(shape):
+    with pytest.raises(ValueError, match="logits must be \\(n, classes\\); received shape"):
+        cross_entropy(np.zeros(shape), np.zeros(shape[:1]))
+
+
+INDEX_TYPES = ["bool", "int8", "uint8", "int64", "uint64", "float16", "float64"]
+
+
+@pytest.mark.parametrize("dtype", INDEX_TYPES)
+def test_class_indices_are_taken_in_any_type(dtype):
+    labels = np.array([0, 1, 1, 0])
+    wide = np.tile(LOGITS, 60)  # more classes than an 8-bit index can tell
+    expected = -log_softmax(wide)[np.arange(4), labels]
+    for given in (labels.astype(dtype), tf.cast(labels, dtype)):
+        np.testing.assert_allclose(cross_entropy(wide, given), expected, rtol=1e-5)
+        np.testing.assert_array_equal(smooth_labels(given, 300, 0.0), np.eye(300)[labels])
+
+
+@pytest.mark.parametrize("labels", [HARD, SOFT], ids=["hard", "soft"])
+def test_losses_of_lists_are_those_of_arrays(labels):
+    lists = LOGITS.tolist(), labels.tolist()
+    for loss in (cross_entropy, generalized_cross_entropy):
+        np.testing.assert_allclose(loss(*lists), loss(LOGITS, labels), rtol=1e-5)
+    smoothed = smooth_labels(lists[1], 6, 0.1)
+    np.testing.assert_allclose(smoothed, smooth_labels(labels, 6, 0.1), rtol=1e-6)
+
+
+def test_a_fraction_is_no_class():
+    assert np.isnan(cross_entropy(LOGITS, np.array([1.5, -0.5, np.nan, np.inf]))).all()
 
 
 def test_maps_are_the_sum_over_channels_of_every_position():
@@ -115,6 +149,65 @@ def test_maps_never_hold_every_pair_of_channel_and_class():
     )
     shapes = [out.shape for op in function.graph.get_operations() for out in op.outputs]
     assert all(shape.rank is None or shape.rank <= 4 for shape in shapes)
+
+
+def test_maps_of_other_channels_than_the_kernels_are_refused():
+    with pytest.raises(ValueError, match="width, 3\\) for this kernel; received shape"):
+        class_activation_maps(FEATURES[..., :2], KERNEL)
+    with pytest.raises(ValueError, match="kernel must be"):
+        class_activation_maps(FEATURES, KERNEL[0])
+
+
+def test_maps_of_half_types_do_not_overflow():
+    features, kernel = np.full((1, 1, 2, 3), 200.0, "float16"), np.full((3, 2), 200.0, "float16")
+    np.testing.assert_array_equal(class_activation_maps(features, kernel), 120_000.0)
+    large = np.array([300.0, -300.0], "float16").reshape(1, 1, 2, 1)
+    assert float(flip_consistency(large, large)) == 600.0**2
+    assert float(scale_consistency(large, -large)) == 600.0**2
+    assert float(map_spread(large)) == 300.0
+
+
+PAIRS = [
+    (np.float32, np.float64, tf.float64),
+    (np.float16, np.float32, tf.float32),
+    (np.float16, tf.bfloat16, tf.float32),
+    (np.int32, np.float32, tf.float32),
+    (np.int64, np.int8, tf.float32),
+]
+MAP_FUNCTIONS = [
+    (class_activation_maps, (FEATURES, KERNEL)),
+    (flip_consistency, (CAM, MIRRORED)),
+    (scale_consistency, (CAM, MIRRORED)),
+]
+
+
+@pytest.mark.parametrize("function, arguments", MAP_FUNCTIONS, ids=lambda x: "")
+@pytest.mark.parametrize("first, second, expected", PAIRS)
+def test_maps_of_two_types_meet_in_the_wider_one(function, arguments, first, second, expected):
+    given = [tf.cast(np.round(4 * x), t) for x, t in zip(arguments, (first, second), strict=True)]
+    found = function(*given)
+    assert found.dtype == expected
+    exact = function(*(tf.cast(x, tf.float64) for x in given))
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 6), (2, 4, 5, 1), (2, 4, 5), (2, 4, 1, 6)])
+def test_maps_are_not_broadcast(shape):
+    with pytest.raises(ValueError, match="mirrored_cam must be of cam's shape"):
+        flip_consistency(CAM, np.zeros(shape))
+    with pytest.raises(ValueError, match="cam must be"):
+        flip_consistency(np.zeros((4, 5, 6)), np.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 5, 6), (2, 2, 5, 1), (2, 2, 5)])
+def test_maps_of_two_sizes_are_of_the_same_images_and_classes(shape):
+    with pytest.raises(ValueError, match="the images and classes of cam"):
+        scale_consistency(CAM, np.zeros(shape))
+
+
+def test_the_spread_is_of_maps_of_four_axes():
+    with pytest.raises(ValueError, match="cam must be"):
+        map_spread(CAM[0])
 
 
 def test_consistency_is_the_mean_over_all_four_axes_of_the_flipped_back_difference():
@@ -191,12 +284,39 @@ def test_rank_regularization_pulls_the_groups_means_apart_and_stops_at_the_margi
     np.testing.assert_array_equal(gradient, 0.0)
 
 
-@pytest.mark.parametrize("count, ratio", [(1, 0.7), (4, 0.1), (3, 1.0)])
+@pytest.mark.parametrize("count, ratio", [(1, 0.7), (4, 0.1), (1, 0.999)])
 def test_rank_regularization_without_two_groups_is_the_margin_and_teaches_nothing(count, ratio):
     weights = np.linspace(0.2, 0.8, count)
     assert float(rank_regularization(weights, ratio, 0.15)) == pytest.approx(0.15)
     (gradient,) = gradients(lambda w: rank_regularization(w, ratio, 0.15), weights)
     np.testing.assert_array_equal(gradient, 0.0)
+
+
+@pytest.mark.parametrize("function", [rank_regularization, low_group])
+def test_importance_is_one_number_a_sample(function):
+    for shape in ((6, 5), (1, 6), (6, 1, 1), ()):
+        with pytest.raises(ValueError, match=r"weights must be .* received shape"):
+            function(np.ones(shape))
+
+
+@pytest.mark.parametrize("ratio", [7, -1, 0, 1, 1.0, float("nan"), np.float32(2)])
+@pytest.mark.parametrize("function", [rank_regularization, low_group])
+def test_a_ratio_out_of_range_is_refused(function, ratio):
+    with pytest.raises(ValueError, match="ratio must be between 0 and 1; received"):
+        function(np.ones(6), ratio)
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("nan"), np.float64(-1)])
+def test_a_margin_below_nought_is_refused(margin):
+    with pytest.raises(ValueError, match="margin must be >= 0; received"):
+        rank_regularization(np.ones(6), 0.7, margin)
+    with pytest.raises(ValueError, match="margin must be >= 0; received"):
+        relabel_candidates(SOFT, HARD, margin)
+
+
+def test_the_low_group_is_of_the_smallest_weights_in_their_own_order():
+    weights = [[0.9], [0.1], [0.5], [0.7]]
+    np.testing.assert_array_equal(low_group(weights, 0.5), [False, True, True, False])
 
 
 def test_relabel_candidates_are_those_more_probable_elsewhere_by_more_than_the_margin():
@@ -209,6 +329,57 @@ def test_relabel_candidates_are_those_more_probable_elsewhere_by_more_than_the_m
     np.testing.assert_array_equal(new, [0, 0, 0, 1])
     mask, _ = relabel_candidates(probabilities, labels, 0.125)
     np.testing.assert_array_equal(mask, [True, False, False, True])  # not at the margin itself
+
+
+ALL_FLOATS = ["float16", "bfloat16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("dtype", ALL_FLOATS)
+@pytest.mark.parametrize("label_dtype", INDEX_TYPES[1:])
+def test_relabel_candidates_take_probabilities_and_labels_of_any_type(dtype, label_dtype):
+    probabilities = tf.cast([[0.125, 0.875], [0.5, 0.5], [0.75, 0.25]], dtype)
+    labels = np.array([0, 1, 1], label_dtype)
+    arrays = (probabilities, labels), (probabilities.numpy(), labels)
+    for given in (*arrays, (probabilities.numpy().tolist(), labels.tolist())):
+        mask, new = relabel_candidates(*given, 0.25)
+        np.testing.assert_array_equal(mask, [True, False, True])
+        np.testing.assert_array_equal(new, [1, 1, 0])
+        assert new.dtype == tf.int32
+
+
+@pytest.mark.parametrize("dtype", ALL_FLOATS)
+def test_the_type_of_the_probabilities_decides_at_the_margin(dtype):
+    probabilities = tf.cast(np.array([[0.6, 0.4]]), dtype)
+    at_least_single = np.float64 if dtype == "float64" else np.float32
+    high, low = probabilities.numpy()[0].astype(at_least_single)
+    mask, _ = relabel_candidates(probabilities, [1], 0.2)
+    assert mask.numpy().tolist() == [bool(high - low > at_least_single(0.2))]
+
+
+def test_at_the_margin_single_precision_relabels_and_double_does_not():
+    probabilities = np.array([[0.6, 0.4]])
+    assert relabel_candidates(probabilities.astype("float32"), [1], 0.2)[0].numpy().all()
+    assert relabel_candidates(probabilities.tolist(), [1], 0.2)[0].numpy().all()
+    assert not relabel_candidates(probabilities, [1], 0.2)[0].numpy().any()
+
+
+def test_a_label_outside_the_classes_is_kept():
+    probabilities = np.array([[0.1, 0.9]] * 3, "float32")
+    for run in (relabel_candidates, tf.function(relabel_candidates)):
+        mask, new = run(probabilities, np.array([-1, 2, 0]))
+        np.testing.assert_array_equal(mask, [False, False, True])
+        np.testing.assert_array_equal(new, [-1, 2, 1])
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (1,), (4, 6), ()])
+def test_relabel_candidates_refuse_labels_of_another_shape(shape):
+    with pytest.raises(ValueError, match="class indices of shape \\(4,\\); received shape"):
+        relabel_candidates(SOFT.astype("float32"), np.zeros(shape, int))
+
+
+def test_relabel_candidates_refuse_probabilities_of_one_sample_alone():
+    with pytest.raises(ValueError, match="probabilities must be"):
+        relabel_candidates(SOFT[0].astype("float32"), np.zeros(1, int))
 
 
 MU, LOG_VARIANCE = RNG.normal(size=(2, 5, 4))
@@ -252,6 +423,69 @@ def test_uncertainties_that_overflow_exp_still_mix():
     np.testing.assert_allclose(weight, [0.5, 0.5])
 
 
+@pytest.mark.parametrize("first, second, expected", PAIRS)
+def test_features_and_uncertainties_of_two_types_mix_in_the_wider_one(first, second, expected):
+    mu, log_variance = tf.cast(4 * MU, first), tf.cast(4 * LOG_VARIANCE, second)
+    exact = mixed_by_hand(*(tf.cast(x, tf.float64).numpy() for x in (mu, log_variance)))
+    for found, value in zip(mix_by_uncertainty(mu, log_variance, PERMUTATION), exact, strict=True):
+        assert found.dtype == expected
+        np.testing.assert_allclose(found, value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_features_of_half_types_mix_in_float32(dtype):
+    mu, log_variance = tf.cast(MU, dtype), tf.cast(LOG_VARIANCE, dtype)
+    exact = mixed_by_hand(*(tf.cast(x, tf.float64).numpy() for x in (mu, log_variance)))
+    for found, value in zip(mix_by_uncertainty(mu, log_variance, PERMUTATION), exact, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "uint32", "uint64", "int64"])
+def test_a_permutation_may_be_of_any_integer_type(dtype):
+    mixed, _ = mix_by_uncertainty(MU, LOG_VARIANCE, PERMUTATION.astype(dtype))
+    np.testing.assert_allclose(mixed, mixed_by_hand(MU, LOG_VARIANCE)[0], rtol=1e-5)
+    mixed, _ = mix_by_uncertainty(MU.tolist(), LOG_VARIANCE.tolist(), PERMUTATION.tolist())
+    np.testing.assert_allclose(mixed, mixed_by_hand(MU, LOG_VARIANCE)[0], rtol=1e-4)
+
+
+def test_what_cannot_be_mixed_is_refused():
+    for permutation in (PERMUTATION[:4], PERMUTATION[:, None], 0):
+        with pytest.raises(ValueError, match="permutation must be of shape \\(5,\\)"):
+            mix_by_uncertainty(MU, LOG_VARIANCE, permutation)
+    with pytest.raises(ValueError, match="permutation must be of integers; received float64"):
+        mix_by_uncertainty(MU, LOG_VARIANCE, PERMUTATION + 0.5)
+    with pytest.raises(ValueError, match="log_variance must be of mu's shape"):
+        mix_by_uncertainty(MU, LOG_VARIANCE[:, :1], PERMUTATION)
+    with pytest.raises(ValueError, match="mu must be"):
+        mix_by_uncertainty(MU[0], LOG_VARIANCE[0], PERMUTATION)
+
+
+UNKNOWN_BATCH = [
+    (lambda x, y, p: cross_entropy(x, p), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: cross_entropy(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: generalized_cross_entropy(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: smooth_labels(p, 6, 0.1), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: rank_regularization(x[:, 0]), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: relabel_candidates(y, p), (LOGITS, SOFT, HARD)),
+    (mix_by_uncertainty, (MU, LOG_VARIANCE, PERMUTATION)),
+    (lambda x, y, p: flip_consistency(x, y), (CAM, MIRRORED, HARD)),
+    (lambda x, y, p: scale_consistency(x, y), (CAM, MIRRORED, HARD)),
+    (lambda x, y, p: class_activation_maps(x, KERNEL), (FEATURES, SOFT, HARD)),
+]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("function, arguments", UNKNOWN_BATCH, ids=lambda x: "")
+def test_a_graph_need_not_know_the_batch(function, arguments, compiled):
+    signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in arguments]
+    graph = tf.function(function, input_signature=signature, jit_compile=compiled, autograph=False)
+    tf.nest.map_structure(
+        lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6),
+        graph(*arguments),
+        function(*arguments),
+    )
+
+
 def test_the_add_up_loss_is_half_of_each_labels_cross_entropy():
     other = np.array([1, 1, 4, 0])
     logs = log_softmax(LOGITS)
@@ -275,6 +509,18 @@ def test_generalized_cross_entropy_is_the_papers_formula(labels):
 def test_an_exponent_out_of_range_is_refused(exponent):
     with pytest.raises(ValueError, match="exponent must be above 0"):
         generalized_cross_entropy(LOGITS, HARD, exponent)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 7, float("nan")])
+def test_a_smoothing_out_of_range_is_refused(smoothing):
+    with pytest.raises(ValueError, match="smoothing must be in"):
+        smooth_labels(HARD, 6, smoothing)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 5), (4, 6, 1)])
+def test_smooth_labels_refuse_labels_of_another_shape(shape):
+    with pytest.raises(ValueError, match="soft labels; received shape"):
+        smooth_labels(np.zeros(shape), 6, 0.1)
 
 
 def test_smooth_labels_spread_their_share_over_all_classes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,18 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 
 if TYPE_CHECKING:
-    from eactf.recipe import Recipe
     from eactf.report.cells import Cell
     from eactf.report.comparison import Outcome
     from eactf.report.table import ComparisonTable
 
-__all__ = ["compare", "save_tables", "show_table", "table_options", "tell_table"]
+__all__ = [
+    "check_outputs",
+    "compare",
+    "save_tables",
+    "show_table",
+    "table_options",
+    "tell_table",
+]
 
 
 def table_options(command: Any) -> Any:
@@ -41,6 +48,7 @@ def table_options(command: Any) -> Any:
         ),
         click.option("--csv", "csv_file", type=FILE_PATH, help="Write the figures to this file."),
         click.option("--markdown", type=FILE_PATH, help="Write the table to this file."),
+        click.option("--overwrite", is_flag=True, help="Replace these files if they exist."),
         click.option(
             "--best-on-test",
             is_flag=True,
@@ -54,7 +62,7 @@ def table_options(command: Any) -> Any:
 
 @click.command()
 @click.argument("subjects", nargs=-1, required=True, metavar="RECIPE|RUN...")
-@click.option("--data", type=FILE_PATH, help="The data for every recipe: a packed file.")
+@click.option("--data", type=FILE_PATH, help="The data for every recipe: packed, or images.")
 @click.option("--methods", metavar="A,B,C", help="Run every recipe with each of these methods.")
 @table_options
 def compare(
@@ -66,6 +74,7 @@ def compare(
     folder: Path,
     csv_file: Path | None,
     markdown: Path | None,
+    overwrite: bool,
     best_on_test: bool,
 ) -> None:
     """Compare recipes over several seeds, or runs that are finished.
@@ -73,12 +82,18 @@ def compare(
     \b
     eactf compare quickstart --methods cross_entropy,scn,rul,eac --seeds 3
     eactf compare mine.yaml ferplus-human-small --data ferplus.h5 --seeds 3
-    eactf compare runs/quickstart runs/quickstart-2
+    eactf compare runs/mine runs/mine-seed1 runs/mine-eac
     """
     from eactf.report.comparison import run_cells
+    from eactf.report.finished import finished_rows
+    from eactf.report.table import tabulate
 
-    if all((Path(subject) / "result.json").is_file() for subject in subjects):
-        table = _finished(subjects, best_on_test)
+    check_outputs(csv_file, markdown, overwrite=overwrite)
+    folders = _runs(subjects)
+    if folders:
+        _refuse_beside_runs(data=data, methods=methods, overrides=overrides, seeds=seeds > 1)
+        rows = finished_rows(folders, optimistic=best_on_test)
+        table = tabulate(rows, optimistic=best_on_test)
     else:
         chosen = tuple(overrides) + (("report.best_on_test=true",) if best_on_test else ())
         cells = _cells(subjects, _method_names(methods), seeds, chosen, data)
@@ -122,6 +137,19 @@ def show_table(table: ComparisonTable) -> None:
         console.table(table.recall_columns(), table.recall_cells())
 
 
+def check_outputs(*paths: Path | None, overwrite: bool) -> None:
+    """`UsageError` for files that cannot be written, before hours are spent on their contents."""
+    for path in paths:
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise UsageError(f"there is no folder {path.parent} to write {path} into")
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise UsageError(
+                f"{path} exists and is not overwritten", hint="another name, or --overwrite"
+            )
+
+
 def save_tables(csv: str, text: str, csv_file: Path | None, markdown: Path | None) -> None:
     """Write the files that were asked for: the figures, and the tables in Markdown."""
     from eactf.files import write_text
@@ -132,31 +160,51 @@ def save_tables(csv: str, text: str, csv_file: Path | None, markdown: Path | Non
             console.say(f"written: {path}", markup=False)
 
 
-def _finished(subjects: Sequence[str], optimistic: bool) -> ComparisonTable:
-    """Finished runs as a table; those that differ in the seed alone are one row."""
-    from eactf.report.cells import network_of, read_run, run_recipe
-    from eactf.report.table import Runs, tabulate
+def _runs(subjects: Sequence[str]) -> list[Path]:
+    """The folders of runs among what is to be compared: all of it, or none."""
+    from eactf.report.finished import is_run
 
-    groups: dict[Recipe, list[Path]] = {}
-    for subject in subjects:
-        groups.setdefault(run_recipe(Path(subject)), []).append(Path(subject))
-    runs = []
-    for recipe, folders in groups.items():
-        results = [read_run(folder) for folder in folders]
-        name = f"{folders[0].name}, {results[0]['method']}"
-        runs.append(Runs(name, results, network=network_of(recipe)))
-    return tabulate(runs, optimistic=optimistic)
+    folders = [Path(subject) for subject in subjects if is_run(Path(subject))]
+    if folders and len(folders) < len(subjects):
+        raise UsageError(
+            f"{folders[0]} is a run, not all the others are",
+            hint="give recipes, or the folders of finished runs",
+        )
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError("a run is named twice", hint="name each once")
+    return folders
+
+
+def _refuse_beside_runs(**given: object) -> None:
+    named = [
+        f"--{'set' if name == 'overrides' else name}" for name, value in given.items() if value
+    ]
+    if named:
+        raise UsageError(
+            f"{named[0]} has no effect on runs that are finished",
+            hint="leave it out, or give recipes to run",
+        )
 
 
 def _method_names(text: str | None) -> list[str]:
     """The names that `--methods` lists; one empty name, the recipe's own method, without it."""
     if text is None:
         return [""]
+    from eactf.recipe.method_settings import METHOD_NAMES
+
     names = [name.strip() for name in text.split(",")]
     if "" in names or len(set(names)) < len(names):
         raise UsageError(
             f"--methods {text}: a name is {'missing' if '' in names else 'there twice'}",
             hint="expected names with commas between: --methods cross_entropy,eac",
+        )
+    unknown = [name for name in names if name not in METHOD_NAMES]
+    if unknown:
+        near = get_close_matches(unknown[0], METHOD_NAMES, n=1, cutoff=0.5)
+        question = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(
+            f"--methods: there is no method '{unknown[0]}'",
+            hint=f"{question}there are {', '.join(METHOD_NAMES)}",
         )
     return names
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from eactf import console
-from eactf.cli.compare import save_tables, show_table, table_options, tell_table
+from eactf.cli.compare import check_outputs, save_tables, show_table, table_options, tell_table
 from eactf.cli.options import FILE_PATH
 from eactf.errors import UsageError
 
@@ -59,6 +59,7 @@ def reproduce(
     folder: Path,
     csv_file: Path | None,
     markdown: Path | None,
+    overwrite: bool,
     best_on_test: bool,
 ) -> None:
     """Run a paper's table and set its numbers beside yours; without TABLE, list the tables.
@@ -75,6 +76,7 @@ def reproduce(
     if table is None:
         _list_tables()
         return
+    check_outputs(csv_file, markdown, overwrite=overwrite)
     found = find_table(table)
     if weights is not None and budget == "small":
         raise UsageError(
@@ -102,7 +104,7 @@ def reproduce(
     cells = {item: table_cells(work, item) for item in data}
     _introduce(work, table, data)
     if plan:
-        _tell_plan([cell for group in cells.values() for cell in group])
+        _tell_plan([cell for group in cells.values() for cell in group], folder)
         return
     _run(work, cells, folder, csv_file, markdown, optimistic=best_on_test)
 
@@ -163,9 +165,8 @@ def _refuse_twice(data: Sequence[TableData]) -> None:
     names = [item.name for item in data]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise UsageError(
-            f"two of the files are {twice[0]}", hint="give one, or name them: --data NAME=FILE"
-        )
+        hint = "once is enough" if twice[0] == "drawn-faces" else "or name them: --data NAME=FILE"
+        raise UsageError(f"--data: {twice[0]} is there twice", hint=hint)
 
 
 def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
@@ -188,9 +189,12 @@ def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
         )
 
 
-def _tell_plan(cells: Sequence[Cell]) -> None:
+def _tell_plan(cells: Sequence[Cell], folder: Path) -> None:
+    """The commands, into the folders in which the finished runs are looked for."""
     for cell in cells:
-        command = shlex.join(["eactf", "train", *cell.arguments])
+        place = str(folder / cell.key)
+        command = shlex.join(["eactf", "train", *cell.arguments, "--run-dir", place])
         console.emit("cell", row=cell.row, seed=cell.seed, paper=cell.paper, command=command)
         console.say(f"\n# {cell.row}, seed {cell.seed}\n{command}", markup=False)
-    console.say(f"\n{len(cells)} runs; what one costs: add --dry-run to its command")
+    runs = "1 run" if len(cells) == 1 else f"{len(cells)} runs"
+    console.say(f"\n{runs}; what one costs: add --dry-run to its command")

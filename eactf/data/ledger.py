@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ __all__ = ["RelabelLedger"]
 _COLUMNS = ("epoch", "id", "from", "to", "evidence")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RelabelLedger:
     """Changes of labels in the order they were made; entry `i` of every array is one change.
 
     `epochs` (from 1), `ids`, `old` and `new` (class indices) are `(n,)` int64; `evidence` `(n,)`
-    float64 is what spoke for the change, for SCN the margin of probability, in (0, 1].
+    float64 is what spoke for the change, for SCN the margin of probability, in (0, 1]. Columns of
+    other shapes or unequal length are refused with `DataError`.
 
     >>> ledger = RelabelLedger.empty().extended(10, [7, 3], [0, 1], [2, 2], [0.4, 0.3])
     >>> ids, labels = np.array([3, 5, 7]), np.array([1, 1, 0])
@@ -39,6 +40,20 @@ class RelabelLedger:
     old: np.ndarray
     new: np.ndarray
     evidence: np.ndarray
+
+    def __post_init__(self) -> None:
+        shapes = {name: column.shape for name, column in self.columns().items()}
+        if len(set(shapes.values())) > 1 or len(self.ids.shape) != 1:
+            received = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise DataError(
+                f"a ledger's columns must be (n,), one value a change each; received {received}"
+            )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RelabelLedger):
+            return NotImplemented
+        pairs = zip(self.columns().values(), other.columns().values(), strict=True)
+        return all(np.array_equal(own, others) for own, others in pairs)
 
     @classmethod
     def empty(cls) -> RelabelLedger:
@@ -57,20 +72,36 @@ class RelabelLedger:
         new: Sequence[int] | np.ndarray,
         evidence: Sequence[float] | np.ndarray,
     ) -> RelabelLedger:
-        """This ledger with the changes of `epoch` behind it; `DataError` for an earlier epoch."""
+        """This ledger with the changes of `epoch` behind it.
+
+        Raises `DataError` for an earlier epoch and for columns of unequal length.
+        """
         if len(self) and epoch < self.epochs[-1]:
             raise DataError(f"the ledger is at epoch {self.epochs[-1]}, received epoch {epoch}")
-
-        def behind(column: np.ndarray, more: Any, dtype: type) -> np.ndarray:
-            return np.concatenate([column, np.asarray(more, dtype)])
-
-        return RelabelLedger(
-            epochs=behind(self.epochs, np.full(len(ids), epoch), np.int64),
-            ids=behind(self.ids, ids, np.int64),
-            old=behind(self.old, old, np.int64),
-            new=behind(self.new, new, np.int64),
-            evidence=behind(self.evidence, evidence, np.float64),
+        epochs = np.full(np.shape(ids), epoch)
+        more = RelabelLedger.from_columns(
+            {"epochs": epochs, "ids": ids, "old": old, "new": new, "evidence": evidence}
         )
+        behind = more.columns()
+        return RelabelLedger(
+            **{name: np.concatenate([c, behind[name]]) for name, c in self.columns().items()}
+        )
+
+    def through(self, epoch: int) -> RelabelLedger:
+        """This ledger without the changes after `epoch`."""
+        kept = self.epochs <= epoch
+        return RelabelLedger(**{name: column[kept] for name, column in self.columns().items()})
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The five arrays by name, as `from_columns` takes them."""
+        named = ("epochs", "ids", "old", "new", "evidence")
+        return {name: getattr(self, name) for name in named}
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> RelabelLedger:
+        """A ledger of five columns by name, each converted to its dtype."""
+        dtypes = {name: column.dtype for name, column in cls.empty().columns().items()}
+        return cls(**{name: np.asarray(columns[name], dtype) for name, dtype in dtypes.items()})
 
     def replay(
         self, ids: np.ndarray, labels: np.ndarray, *, through_epoch: int | None = None
@@ -78,7 +109,8 @@ class RelabelLedger:
         """`labels` `(m,)` of `ids` as they stand after `through_epoch` (None: after all).
 
         Starts from the labels as given. Raises `DataError` where a sample is not among `ids` or
-        does not have the label that an entry changes: the ledger is then another data set's.
+        does not have the label that an entry changes: the ledger is then another data set's. Also
+        where `ids` names a sample twice, or there are not as many labels as ids.
         """
         last = np.inf if through_epoch is None else through_epoch
         entries = np.flatnonzero(self.epochs <= last)
@@ -124,8 +156,7 @@ class RelabelLedger:
         return cls(epochs, ids, before, after, margins)
 
     def _rows(self) -> Iterator[tuple[int, int, int, int, float]]:
-        columns = (self.epochs, self.ids, self.old, self.new, self.evidence)
-        yield from zip(*(column.tolist() for column in columns), strict=True)
+        yield from zip(*(column.tolist() for column in self.columns().values()), strict=True)
 
     def _walk(
         self,
@@ -135,8 +166,13 @@ class RelabelLedger:
         before: np.ndarray,
         after: np.ndarray,
     ) -> np.ndarray:
-        place = {int(sample): row for row, sample in enumerate(ids)}
+        place = _places(ids)
         changed = np.array(labels, np.int64)
+        if changed.shape != (len(place),):
+            raise DataError(
+                f"expected one label for each of the {len(place)} ids; received labels of shape "
+                f"{changed.shape}"
+            )
         for entry in entries.tolist():
             row = place.get(int(self.ids[entry]))
             if row is None or changed[row] != before[entry]:
@@ -148,3 +184,16 @@ class RelabelLedger:
                 )
             changed[row] = after[entry]
         return changed
+
+
+def _places(ids: np.ndarray) -> dict[int, int]:
+    """The row of each sample; `DataError` for a sample that stands there twice."""
+    place = {int(sample): row for row, sample in enumerate(ids)}
+    if len(place) < len(ids):
+        values, counts = np.unique(ids, return_counts=True)
+        raise DataError(
+            f"ids must name each sample once; received {values[counts.argmax()]} "
+            f"{counts.max()} times",
+            hint="take one row of each sample",
+        )
+    return place

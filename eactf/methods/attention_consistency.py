@@ -14,8 +14,7 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.erasing import CorruptingMethod
-from eactf.methods.transforms import refuse_small_maps, smaller_size, transform_images
-from eactf.nn.classifier import open_classifier
+from eactf.methods.transforms import refuse_small_maps, smaller_network, transform_images
 
 __all__ = ["AttentionConsistency"]
 
@@ -27,31 +26,37 @@ class AttentionConsistency(CorruptingMethod):
     """Train a classifier with attention consistency under mirroring and, optionally, scaling.
 
     loss = cross-entropy, the mean over all views, + `consistency_weight` * (distance of the maps to
-    the flipped-back maps of the mirror image, at each size, + distance of the maps of both sizes).
-    The dense kernel enters the maps behind a stop-gradient.
+    the flipped-back maps of the mirror image, at each size) + `scale_weight` * (distance of the
+    maps of both sizes). The dense kernel enters the maps behind a stop-gradient.
 
     - `views`: 2, the image and its mirror image (what EAC's authors compare with: EAC without
       erasing, both views classified); 4, the original method: both also at the size whose map has
       one row and column less (192 for 224, maps 6 x 6 and 7 x 7), and the maps of both sizes
-      compared at their least common multiple.
-    - `consistency_weight`: 1, the original method's; EAC's paper does not say what it gave this
-      method.
-    - `consistency_ramp`: epochs over which that weight grows linearly from nought; 0 is the paper.
+      compared at their least common multiple. Square images only.
+    - `batch_views`: True passes an image and its mirror image through the network as one batch of
+      2n, as the original method's published code: they share its statistics, which move once a
+      size. False passes each view by itself, as the published code of EAC, with which EAC's authors
+      compare: every view has its own statistics and moves them.
+    - `consistency_weight`: 1, the original method's on WIDER (0.6 on COCO); EAC's paper does not
+      say what it gave this method.
+    - `scale_weight`: of the distance between sizes, with four views only; None: as
+      `consistency_weight`, the original method's on WIDER (0.8 on COCO).
+    - `consistency_ramp`: epochs over which both weights grow linearly from nought; 0 is the paper.
       As for EAC, a network from random weights may need it in short runs.
     - `corruption`: a callable or Keras layer `images -> images` applied before all else.
     - `crop_padding`: pixels to pad by before a random crop, one for all views; 0: none.
 
-    Views of one size go through the network as one batch, as published: they share its statistics.
     Deviates: the original is for several labels an image (weighted sigmoid); this is for one.
-    Logs `loss`, `cross_entropy`, `consistency` and, with four views, `scale_consistency`. Raises
-    `ValueError` on values out of range and where the last map is 1 x 1.
+    Logs `loss`, `cross_entropy`, `consistency`, `map_spread` and, with four views,
+    `scale_consistency`. Raises `ValueError` on values out of range, on a `scale_weight` for two
+    views, and where the last map at either size has a single row or column.
 
     >>> import numpy as np
     >>> import eactf
-    >>> network = eactf.build_classifier("resnet10", image_size=64, channels=1, classes=3, width=4)
+    >>> network = eactf.build_classifier("resnet10", image_size=96, channels=1, classes=3, width=4)
     >>> model = eactf.AttentionConsistency(network, views=4)
     >>> model.compile(optimizer=eactf.optimizers.SGD(1e-3, coupled_weight_decay=5e-4))
-    >>> history = model.fit(np.zeros((4, 64, 64, 1), "uint8"), np.array([0, 1, 2, 0]), verbose=0)
+    >>> history = model.fit(np.zeros((4, 96, 96, 1), "uint8"), np.array([0, 1, 2, 0]), verbose=0)
     >>> sorted(history.history)
     ['consistency', 'cross_entropy', 'loss', 'map_spread', 'scale_consistency']
     """
@@ -64,7 +69,9 @@ class AttentionConsistency(CorruptingMethod):
         consistency_weight: float = 1.0,
         *,
         consistency_ramp: float = 0.0,
+        scale_weight: float | None = None,
         views: int = 2,
+        batch_views: bool = True,
         corruption: Callable[[Tensor], Tensor] | None = None,
         crop_padding: int = 0,
         seed: int = 0,
@@ -77,12 +84,15 @@ class AttentionConsistency(CorruptingMethod):
                 "consistency_weight and consistency_ramp must be >= 0; received "
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
+        _check_scale_weight(scale_weight, views)
         self.views = views  # `open` builds from it, within the base's own start
         super().__init__(
             classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
         )
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
+        self.scale_weight = None if scale_weight is None else float(scale_weight)
+        self.batch_views = bool(batch_views)
 
     def open(self, classifier: keras.Model) -> None:
         """Reach the last map, with four views also that of a smaller image."""
@@ -90,8 +100,7 @@ class AttentionConsistency(CorruptingMethod):
         refuse_small_maps(self.map_size)
         self.networks = [self.network]
         if self.views == 4:
-            size = smaller_size(classifier.input_shape[1], self.map_size[0])
-            self.networks.append(open_classifier(classifier, image_size=size).network)
+            self.networks.append(smaller_network(classifier, self.map_size))
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
@@ -101,16 +110,14 @@ class AttentionConsistency(CorruptingMethod):
             kernel = ops.stop_gradient(ops.cast(self.head.kernel, "float32"))
             cams, logits = [], []
             for network, images in zip(self.networks, sizes, strict=True):
-                features, scores = network(images, training=True)
+                features, scores = self.forward(network, images)
                 cams.append(losses.class_activation_maps(ops.cast(features, "float32"), kernel))
                 logits += ops.split(scores, 2)
             cross_entropy = sum(
                 ops.mean(losses.cross_entropy(view, batch.labels)) for view in logits
             ) / len(logits)
             parts = {"cross_entropy": cross_entropy, **self.consistencies(cams)}
-            distance = parts["consistency"] + parts.get("scale_consistency", 0.0)
-            weight = self.ramped(self.consistency_weight, self.consistency_ramp)
-            loss = cross_entropy + weight * distance
+            loss = cross_entropy + self.weighed(parts)
             return loss, (logits[0], {"loss": loss, **parts})
 
         logits, parts = self.minimize(objective, batch.share)
@@ -124,6 +131,23 @@ class AttentionConsistency(CorruptingMethod):
             transform_images("scale", both, network.input_shape[1]) for network in self.networks[1:]
         ]
         return [both, *smaller]
+
+    def forward(self, network: keras.Model, images: Tensor) -> tuple[Tensor, Tensor]:
+        """`(features, logits)` of a batch of `make_views` in training mode, one pass or two."""
+        if self.batch_views:
+            features, logits = network(images, training=True)
+            return features, logits
+        outputs = [network(view, training=True) for view in ops.split(images, 2)]
+        features, logits = (ops.concatenate(pair) for pair in zip(*outputs, strict=True))
+        return features, logits
+
+    def weighed(self, distances: Mapping[str, Tensor]) -> Tensor:
+        """The sum of the distances between maps, each with its weight at this step."""
+        weight = self.ramped(self.consistency_weight, self.consistency_ramp)
+        if self.scale_weight is None or self.views == 2:
+            return weight * (distances["consistency"] + distances.get("scale_consistency", 0.0))
+        scale_weight = self.ramped(self.scale_weight, self.consistency_ramp)
+        return weight * distances["consistency"] + scale_weight * distances["scale_consistency"]
 
     def consistencies(self, cams: list[Tensor]) -> dict[str, Tensor]:
         """The distances between the maps of all views, and the spread of the first."""
@@ -141,5 +165,19 @@ class AttentionConsistency(CorruptingMethod):
             **super().get_config(),
             "consistency_weight": self.consistency_weight,
             "consistency_ramp": self.consistency_ramp,
+            "scale_weight": self.scale_weight,
             "views": self.views,
+            "batch_views": self.batch_views,
         }
+
+
+def _check_scale_weight(scale_weight: float | None, views: int) -> None:
+    if scale_weight is None:
+        return
+    if views == 2:
+        raise ValueError(
+            "scale_weight weighs the distance between two sizes, of which views=2 has none: leave "
+            f"it out, or set views=4; received {scale_weight!r}"
+        )
+    if not scale_weight >= 0:
+        raise ValueError(f"scale_weight must be >= 0; received {scale_weight!r}")

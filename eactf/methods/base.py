@@ -38,7 +38,7 @@ from eactf import losses
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
 
-__all__ = ["Batch", "Method"]
+__all__ = ["Batch", "Method", "refuse_regularizers"]
 
 Tensor = Any
 
@@ -115,9 +115,11 @@ class Method(keras.Model):
     def open(self, classifier: keras.Model) -> None:
         """Set `classifier`, what is kept in the end, and `network`, what is trained of it.
 
-        Here `network` maps images to `(features, logits)` and `head` is the dense layer.
+        Here `network` maps images to `(features, logits)` and `head` is the dense layer. Raises
+        `ValueError` for a classifier that cannot be opened or has regularizers.
         """
         opened = open_classifier(classifier)
+        refuse_regularizers(classifier)
         self.classifier = classifier
         self.network = opened.network
         self.head = opened.head
@@ -422,6 +424,25 @@ class Method(keras.Model):
 
     def _is_logged(self, name: str, parts: Mapping[str, Tensor]) -> bool:
         return name in parts or (name != "loss" and name not in self.part_trackers)
+
+
+def refuse_regularizers(classifier: keras.Model) -> None:
+    """`ValueError`, naming the layer, where a classifier has losses that no method would add.
+
+    A method's loss is its own: what `kernel_regularizer` and the like ask for would be dropped.
+    """
+    for layer in classifier._flatten_layers(include_self=False):
+        own = [*layer._trainable_variables, *layer._non_trainable_variables]
+        weights = [v.name for v in own if getattr(v, "regularizer", None) is not None]
+        if layer.activity_regularizer is not None:
+            weights.append("output")
+        if weights:
+            raise ValueError(
+                f"layer '{layer.name}' of the classifier has a regularizer on its {weights[0]}, "
+                "which is not added to a method's loss. Build the layer without it and decay the "
+                "weights in the optimizer: L2(x) is eactf.optimizers.Adam or SGD with "
+                "coupled_weight_decay=2*x, for every weight"
+            )
 
 
 def _pad_rows(rows: Tensor, padding: Tensor) -> Tensor:

@@ -22,9 +22,11 @@ class CrossEntropy(OneViewMethod):
 
     The baseline that EAC's tables are read against ("also trained with erase and flip", EAC,
     section 4.3). `flip_probability` is in [0, 1]; the erasing settings, `corruption`,
-    `crop_padding` and `seed` are EAC's. What is often tried first against wrong labels, off by
-    default: `label_smoothing` in [0, 1) (`losses.smooth_labels`) and `generalized`, the exponent q
-    in (0, 1] of generalised cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+    `crop_padding` and `seed` are EAC's. Off by default: `pixel_noise`, the probability of Gaussian
+    noise on the pixels of an image that is not mirrored (`eactf.nn.pixel_noise`; with
+    `flip_probability` at most 1 in all); and what is often tried first against wrong labels,
+    `label_smoothing` in [0, 1) (`losses.smooth_labels`) and `generalized`, the exponent q in
+    (0, 1] of generalised cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
     Logs `loss`.
     """
 
@@ -41,6 +43,7 @@ class CrossEntropy(OneViewMethod):
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int = 0,
         name: str = "cross_entropy",
     ) -> None:
@@ -57,6 +60,7 @@ class CrossEntropy(OneViewMethod):
             erase_fill=erase_fill,
             corruption=corruption,
             crop_padding=crop_padding,
+            pixel_noise=pixel_noise,
             seed=seed,
             name=name,
         )

@@ -20,10 +20,9 @@ from eactf.methods.transforms import (
     TRANSFORMS,
     map_consistency,
     refuse_small_maps,
-    smaller_size,
+    smaller_network,
     transform_images,
 )
-from eactf.nn.classifier import open_classifier
 
 __all__ = ["EAC"]
 
@@ -50,8 +49,9 @@ class EAC(ErasingMethod):
     - `classify`: `"original"`, the paper's imbalanced framework, or `"both"`: the mean of both
       views' cross-entropies (table 3, "imbalanced framework").
     - `transform`: how the second view is made, `"flip"`, `"rotate"` (a quarter turn) or `"scale"`
-      (shrunk so that its map has one row and column less); its maps are compared turned back, or
-      at the least common size (table 4; the paper does not say how far it turned and scaled).
+      (shrunk so that its map has one row and column less, for square images); its maps are
+      compared turned back, or at the least common size (table 4; the paper does not say how far
+      it turned and scaled).
     - `batch_views`: False passes the views one after the other, each with its own batch
       statistics, as the published code does; True passes them as one batch of 2n. The two differ
       in training: statistics are shared and move once a step instead of twice.
@@ -62,12 +62,16 @@ class EAC(ErasingMethod):
       (`keras_cv.layers.RandomGaussianBlur`, ...).
     - `crop_padding`: pixels to pad by before a random crop (`eactf.nn.cropping.random_crop`) that
       both views share, made before erasing; 0: none. 4 is usual at 32 x 32.
-    - `seed`: with the epoch and the sample's id, decides every crop and erased block.
+    - `pixel_noise`: probability of Gaussian noise on the original view's pixels, for images in
+      0..255, added before erasing (`eactf.nn.pixel_noise`); a mirrored pair shares it, of an
+      independent pair the second view has none. 0 is the paper ("only flip and erasing"), 0.5 its
+      published code.
+    - `seed`: with the epoch and the sample's id, decides every crop, noise and erased block.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
     that does not grow is a collapse. Raises `ValueError` on values out of range, on a
     classifier that does not end in global average pooling and a dense layer, and where the last
-    map has a single row or column.
+    map of either view has a single row or column.
 
     >>> import numpy as np
     >>> import eactf
@@ -99,6 +103,7 @@ class EAC(ErasingMethod):
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int = 0,
         name: str = "eac",
     ) -> None:
@@ -126,6 +131,7 @@ class EAC(ErasingMethod):
             erase_fill=erase_fill,
             corruption=corruption,
             crop_padding=crop_padding,
+            pixel_noise=pixel_noise,
             seed=seed,
             name=name,
         )
@@ -141,8 +147,7 @@ class EAC(ErasingMethod):
         refuse_small_maps(self.map_size, self.transform)
         self.second_network = self.network
         if self.transform == "scale":
-            size = smaller_size(classifier.input_shape[1], self.map_size[0])
-            self.second_network = open_classifier(classifier, image_size=size).network
+            self.second_network = smaller_network(classifier, self.map_size)
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
@@ -180,7 +185,8 @@ class EAC(ErasingMethod):
         mirrored (turned, shrunk).
         """
         images = self.corrupted(images)
-        original = self.erased(images, _ORIGINAL)
+        noisy = self.noisy(images, self.pixel_noise) if self.pixel_noise > 0.0 else images
+        original = self.erased(noisy, _ORIGINAL)
         if self.pair == "mirrored":
             return original, self.transformed(original)
         return original, self.erased(self.transformed(images), _SECOND)

@@ -1,4 +1,4 @@
-"""What methods share that erase blocks of their training images at random."""
+"""What methods share that erase blocks of their training images, or add noise to them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from eactf.methods.base import Method
 from eactf.nn.counter_random import uniform
 from eactf.nn.cropping import check_padding, random_crop
 from eactf.nn.erasing import check_erasing, erase
+from eactf.nn.pixel_noise import add_pixel_noise, check_pixel_noise
 from eactf.nn.pixels import mean_pixel
 
 __all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
 
-_ERASE, _FLIP, _CROP = 0, 2, 6  # 1 is EAC's, 3 to 5 are RUL's
+_ERASE, _FLIP, _CROP, _NOISE = 0, 2, 6, 7  # 1 is EAC's, 3 to 5 are RUL's
 
 
 class CorruptingMethod(Method):
@@ -80,7 +81,9 @@ class ErasingMethod(CorruptingMethod):
     `erase_probability`, `erase_area` and `erase_aspect` are those of `eactf.nn.erase`.
     `erase_fill` is one value or one a channel; None for the mean that the classifier's
     normalisation takes away, 0 where it has none. `corruption` and `crop_padding` are those of
-    `CorruptingMethod`. Raises `ValueError` on settings out of range.
+    `CorruptingMethod`. `pixel_noise` is the probability of noise on an image's pixels
+    (`eactf.nn.pixel_noise.add_pixel_noise`), added after those and before erasing; 0: none. Raises
+    `ValueError` on settings out of range.
     """
 
     def __init__(
@@ -93,10 +96,12 @@ class ErasingMethod(CorruptingMethod):
         erase_fill: float | Sequence[float] | None,
         corruption: Callable[[Tensor], Tensor] | None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int,
         name: str,
     ) -> None:
         check_erasing(erase_probability, erase_area, erase_aspect)
+        check_pixel_noise(pixel_noise)
         super().__init__(
             classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
         )
@@ -104,6 +109,11 @@ class ErasingMethod(CorruptingMethod):
         self.erase_area = erase_area
         self.erase_aspect = erase_aspect
         self.erase_fill = mean_pixel(classifier) if erase_fill is None else erase_fill
+        self.pixel_noise = float(pixel_noise)
+
+    def noisy(self, images: Tensor, probability: float) -> Tensor:
+        """`images`, some with pixel noise, drawn with `probability` each."""
+        return add_pixel_noise(images, self.sample_keys(images, _NOISE), probability)
 
     def erased(self, images: Tensor, stream: int) -> Tensor:
         """`images` with blocks erased; another `stream` draws other blocks for the same samples."""
@@ -123,13 +133,16 @@ class ErasingMethod(CorruptingMethod):
             "erase_area": list(self.erase_area),
             "erase_aspect": list(self.erase_aspect),
             "erase_fill": self.erase_fill,
+            "pixel_noise": self.pixel_noise,
         }
 
 
 class OneViewMethod(ErasingMethod):
-    """A method that sees each image once, erased and mirrored at random.
+    """A method that sees each image once, erased and mirrored or noisy at random.
 
-    `flip_probability` is in [0, 1]; the other settings are those of `ErasingMethod`.
+    `flip_probability` and `pixel_noise`, in [0, 1] and together at most 1, are decided by one draw:
+    an image is mirrored, or gets pixel noise, or neither, never both (0.25 each in the published
+    code of SCN and RUL). The other settings are those of `ErasingMethod`.
     """
 
     def __init__(
@@ -143,11 +156,17 @@ class OneViewMethod(ErasingMethod):
         erase_fill: float | Sequence[float] | None,
         corruption: Callable[[Tensor], Tensor] | None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int,
         name: str,
     ) -> None:
         if not 0.0 <= flip_probability <= 1.0:
             raise ValueError(f"flip_probability must be in [0, 1]; received {flip_probability!r}")
+        if flip_probability + pixel_noise > 1.0:
+            raise ValueError(
+                "an image is mirrored or noisy, never both: flip_probability + pixel_noise must be "
+                f"at most 1; received {flip_probability!r} and {pixel_noise!r}"
+            )
         super().__init__(
             classifier,
             erase_probability=erase_probability,
@@ -156,16 +175,23 @@ class OneViewMethod(ErasingMethod):
             erase_fill=erase_fill,
             corruption=corruption,
             crop_padding=crop_padding,
+            pixel_noise=pixel_noise,
             seed=seed,
             name=name,
         )
         self.flip_probability = float(flip_probability)
 
     def make_views(self, images: Tensor) -> Tensor:
-        """The one view the network is trained on: erased and mirrored, each at random."""
-        images = self.erased(self.corrupted(images), _ERASE)
-        mirrored = uniform(self.sample_keys(images, _FLIP), 1) < self.flip_probability
-        return ops.where(mirrored[:, :, None, None], ops.flip(images, axis=2), images)
+        """The one view the network is trained on: noisy or mirrored, and erased, at random."""
+        images = self.corrupted(images)
+        draw = uniform(self.sample_keys(images, _FLIP), 1)[:, :, None, None]
+        mirrored = draw < self.flip_probability
+        if self.pixel_noise > 0.0:
+            others = draw >= self.flip_probability + self.pixel_noise
+            whole = ops.logical_or(mirrored, others)
+            images = ops.where(whole, images, self.noisy(images, 1.0))
+        images = self.erased(images, _ERASE)
+        return ops.where(mirrored, ops.flip(images, axis=2), images)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "flip_probability": self.flip_probability}

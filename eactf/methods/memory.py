@@ -51,11 +51,20 @@ class SampleMemory(keras.layers.Layer):
         return ops.take(ops.convert_to_tensor(self.columns[column]), rows)
 
     def write(self, column: str, rows: Tensor, values: Tensor) -> None:
-        """Set `column` at `rows`. With several replicas all must write the same."""
+        """Set `column` at `rows`. With several replicas all must write the same.
+
+        Of a row that is there twice the last value counts.
+        """
         table = self.columns[column]
-        values = ops.cast(values, table.dtype)
+        # A scatter leaves open which of several values wins: make them one.
+        last = tf.math.unsorted_segment_max(ops.arange(ops.shape(rows)[0]), rows, self.size)
+        values = ops.take(ops.cast(values, table.dtype), ops.take(last, rows))
         written = tf.tensor_scatter_nd_update(ops.convert_to_tensor(table), rows[:, None], values)
         table.assign(written)
+
+    def set(self, column: str, values: np.ndarray) -> None:
+        """Set the whole of `column`, in the order of the ids; outside a step."""
+        self.columns[column].assign(values)
 
     def table(self, *columns: str) -> dict[str, np.ndarray]:
         """`id` and the named columns as arrays, in the order of the ids."""

@@ -16,7 +16,7 @@ import keras
 from keras import layers, ops
 
 from eactf import losses
-from eactf.methods.base import Batch
+from eactf.methods.base import Batch, refuse_regularizers
 from eactf.methods.erasing import OneViewMethod
 from eactf.nn.classifier import open_classifier
 from eactf.nn.counter_random import uniform
@@ -47,11 +47,16 @@ class RUL(OneViewMethod):
     - `embedding`: 64 numbers. `dropout`: 0.4, element-wise, before each branch's dense layer.
     - `head_rate`: the last dense layer learns at this multiple of the learning rate, 10 in the
       published code; other than 1 it needs an optimizer of `eactf.optimizers`.
-    - `flip_probability`, the erasing settings, `corruption` and `crop_padding` are CrossEntropy's.
+    - `flip_probability`, `pixel_noise`, the erasing settings, `corruption` and `crop_padding` are
+      CrossEntropy's; the published code has 0.25 for each of the first two.
 
-    The map has a fixed size, so the classifier must have one too. Logs `loss`, `mixing`, the mean
-    distance of the mixing weights from one half, and the batches' mean `uncertainty`. Raises
-    `ValueError` on values out of range and for a classifier that takes images of any size.
+    The map has a fixed size, so the classifier must have one too. The embedding of a batch of one
+    sample has no variance (the published code stops there with an error): it is normalised by the
+    moving averages, which it leaves alone, and the sample is mixed with itself.
+
+    Logs `loss`, `mixing`, the mean distance of the mixing weights from one half, and the batches'
+    mean `uncertainty`. Raises `ValueError` on values out of range and for a classifier that takes
+    images of any size.
 
     >>> import numpy as np
     >>> import eactf
@@ -80,6 +85,7 @@ class RUL(OneViewMethod):
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int = 0,
         name: str = "rul",
     ) -> None:
@@ -99,6 +105,7 @@ class RUL(OneViewMethod):
             erase_fill=erase_fill,
             corruption=corruption,
             crop_padding=crop_padding,
+            pixel_noise=pixel_noise,
             seed=seed,
             name=name,
         )
@@ -107,6 +114,7 @@ class RUL(OneViewMethod):
     def open(self, classifier: keras.Model) -> None:
         """Build the branches on the classifier's last map, and the classifier that is kept."""
         opened = open_classifier(classifier)
+        refuse_regularizers(classifier)
         if None in opened.map_size:
             raise ValueError(
                 "RUL's branches see the whole map: the classifier must take images of one size; "
@@ -118,7 +126,7 @@ class RUL(OneViewMethod):
         synchronized = any(getattr(layer, "synchronized", False) for layer in classifier.layers)
         made = [_Branch(n, embedding, dropout, seed, synchronized) for n in ("mu", "uncertainty")]
         self.features_branch, self.uncertainty_branch = made
-        self.head = _dense("logits_of_mu", opened.head.units, seed)
+        self.head = _dense("logits_of_mu", opened.head.units, seed, bias_inputs=embedding)
         logits = self.head(self.features_branch.extend(opened.features))
         self.uncertainty_branch.extend(opened.features)  # builds it
         self.classifier = keras.Model(classifier.input, logits, name=classifier.name)
@@ -242,9 +250,23 @@ class _Branch(keras.layers.Layer):
         return composed_normalization(self.normalize, self.dense(flat))
 
 
-def _dense(name: str, units: int, seed: int) -> layers.Dense:
-    """A dense layer whose kernel starts uniform in +-1/sqrt(inputs), as the published code's."""
-    start = keras.initializers.VarianceScaling(
-        1.0 / 3.0, mode="fan_in", distribution="uniform", seed=zlib.crc32(f"{seed}/{name}".encode())
+def _dense(name: str, units: int, seed: int, bias_inputs: int | None = None) -> layers.Dense:
+    """A dense layer whose kernel starts uniform in +-1/sqrt(inputs), as the published code's.
+
+    So does the bias where `bias_inputs` says how many they are; else it starts at 0, which a batch
+    normalisation after it makes the same.
+    """
+
+    def number(of: str) -> int:
+        return zlib.crc32(f"{seed}/{of}".encode())
+
+    kernel = keras.initializers.VarianceScaling(
+        1.0 / 3.0, mode="fan_in", distribution="uniform", seed=number(name)
     )
-    return layers.Dense(units, kernel_initializer=start, name=name, dtype="float32")
+    bias: Any = "zeros"
+    if bias_inputs is not None:
+        bound = bias_inputs**-0.5
+        bias = keras.initializers.RandomUniform(-bound, bound, seed=number(f"{name}/bias"))
+    return layers.Dense(
+        units, kernel_initializer=kernel, bias_initializer=bias, name=name, dtype="float32"
+    )

@@ -24,18 +24,22 @@ __all__ = ["SCN"]
 
 Tensor = Any
 
+_LEDGER = "ledger_"  # the names of the ledger's columns in a file of weights begin so
+
 
 @keras.saving.register_keras_serializable(package="eactf")
 class SCN(OneViewMethod):
     """Train a classifier with the Self-Cure Network.
 
-    importance = sigmoid of a dense layer on the pooled features; the logits are scaled by it
-    (bias included, as the published code does), and
-    loss = cross-entropy of the scaled logits + `rank_weight` * rank regularisation. After the step
-    of epoch `relabel_epoch` (from 1) and later, a sample whose most probable class is more probable
-    than its label by more than `relabel_margin` gets that class as its label, from the next epoch
-    on; the step itself still used the old one. The scale leaves the largest logit where it is: the
-    classifier alone is kept, and predicts without it.
+    importance = sigmoid of a dense layer on what the classifier's own is given, the pooled features
+    (after dropout, where there is one); the logits are scaled by it (bias included, as the
+    published code does), and
+    loss = cross-entropy of the scaled logits + `rank_weight` * rank regularisation. In epoch
+    `relabel_epoch` (from 1) and later, a sample whose most probable class in the step is more
+    probable than its label by more than `relabel_margin` gets that class as its label, from the
+    next epoch on. Of a sample that an epoch shows more than once the last step decides; one that it
+    does not show keeps its label. The scale leaves the largest logit where it is: the classifier
+    alone is kept, and predicts without it.
 
     - `ids`: the ids of the training samples, or their number n where the data's ids are 0 to
       n - 1. None: nothing can be remembered, and `relabel_epoch` must be None.
@@ -44,12 +48,21 @@ class SCN(OneViewMethod):
       one half).
     - `relabel_epoch`: 10; None never relabels. `relabel`: `"all"` looks at every sample (the
       published code), `"low_importance"` at the batch's less important group (the paper).
-    - `flip_probability`, the erasing settings, `corruption` and `crop_padding` are CrossEntropy's.
+    - `flip_probability`, `pixel_noise`, the erasing settings, `corruption` and `crop_padding` are
+      CrossEntropy's; the published code has 0.25 for each of the first two.
 
-    `ledger` records every change of a label (`RelabelLedger`). Logs `loss`, `cross_entropy`,
-    `rank`, the batches' mean `importance` and its `importance_spread` (importance tends to run to
-    1, the rank term then to be idle), and `relabelled`, the share of samples changed. Raises
-    `ValueError` on values out of range; soft labels are refused, for there is none to change.
+    `ledger` records every change of a label (`RelabelLedger`) and is saved with the weights, in
+    `.keras` and `.weights.h5` files; `memory.table("given", "label")` has each sample's label as
+    first given and as it is now. Epochs count on from one `fit` to the next, in the ledger, for
+    `relabel_epoch` and for the random draws: a second `fit` goes on where the first ended, with
+    `initial_epoch` or without. (A loop of one's own calls `end_epoch` for changes to count.)
+
+    Logs `loss`, `cross_entropy`, `rank`, the batches' mean `importance` and its
+    `importance_spread` (importance tends to run to 1, the rank term then to be idle),
+    `relabelled`, the share of samples given another label, and `changed_labels`, the share trained
+    on a label that is not the given one. Metrics such as the training accuracy are against the
+    labels as given (the published code's is against the changed ones). Raises `ValueError` on
+    values out of range; soft labels are refused, for there is none to change.
 
     >>> import eactf
     >>> network = eactf.build_classifier("resnet10", image_size=32, channels=1, classes=3, width=4)
@@ -69,6 +82,7 @@ class SCN(OneViewMethod):
         "importance",
         "importance_spread",
         "relabelled",
+        "changed_labels",
     )
 
     def __init__(
@@ -89,6 +103,7 @@ class SCN(OneViewMethod):
         erase_fill: float | Sequence[float] | None = None,
         corruption: Callable[[Tensor], Tensor] | None = None,
         crop_padding: int = 0,
+        pixel_noise: float = 0.0,
         seed: int = 0,
         name: str = "scn",
     ) -> None:
@@ -103,6 +118,7 @@ class SCN(OneViewMethod):
             erase_fill=erase_fill,
             corruption=corruption,
             crop_padding=crop_padding,
+            pixel_noise=pixel_noise,
             seed=seed,
             name=name,
         )
@@ -112,15 +128,28 @@ class SCN(OneViewMethod):
         self.relabel_epoch = relabel_epoch
         self.relabel_margin = float(relabel_margin)
         self.relabel = relabel
-        self.ledger = RelabelLedger.empty()
+        self._ledger = RelabelLedger.empty()
 
     def open(self, classifier: keras.Model) -> None:
-        """Add the importance's dense layer, and the memory of labels where there are ids."""
+        """Add the importance's dense layer, and the memory of labels where there are ids.
+
+        `heads_network` maps images to `(what the dense layer is given, logits)`. The memory's
+        columns are the label as given, that of the running epoch, that of the next one, and the
+        margin of probability that decided on it; -1 before a sample was seen.
+        """
         super().open(classifier)
         ids, seed = self._start
+        self.heads_network = _heads_network(self.network)
         self.importance_head = _importance_head(self.head, seed)
-        columns = {"used": -1, "label": -1, "margin": 0.0}
+        self.finished = self._counter("finished")
+        columns = {"given": -1, "label": -1, "next": -1, "margin": 0.0}
         self.memory = None if ids is None else SampleMemory(ids, columns)
+
+    @property
+    def ledger(self) -> RelabelLedger:
+        """Every change of a label in the epochs that have ended."""
+        # Weights may have been set back to an earlier epoch's, as EarlyStopping does.
+        return self._ledger.through(int(ops.convert_to_numpy(self.finished.value)))
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
@@ -128,9 +157,9 @@ class SCN(OneViewMethod):
         images = self.views_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
-            features, plain = self.network(images, training=True)
-            importance = self.importance_of(features)
-            logits = importance[:, None] * plain
+            pooled, plain = self.heads_network(images, training=True)
+            importance = self.importance_of(pooled)
+            logits = importance[:, None] * ops.cast(plain, "float32")
             cross_entropy = ops.mean(losses.cross_entropy(logits, labels))
             everyone = self.over_all_replicas(importance, batch)
             rank = losses.rank_regularization(everyone, self.ratio, self.rank_margin)
@@ -144,14 +173,15 @@ class SCN(OneViewMethod):
             "importance": ops.mean(importance),
             "importance_spread": ops.std(importance),
             "relabelled": ops.mean(ops.cast(changed, "float32")),
+            "changed_labels": ops.mean(ops.cast(labels != _given(batch), "float32")),
         }
         return self.report(batch, logits, parts)
 
     def labels_in_use(self, batch: Batch) -> Tensor:
-        """`(n,)` int32: the labels of the batch, those that were changed as they are now."""
+        """`(n,)` int32: the labels of the batch in this epoch, changes up to the last one in."""
         if len(batch.labels.shape) != 1:
             raise ValueError("SCN changes labels: it takes class indices (n,), no soft labels")
-        given = ops.cast(batch.labels, "int32")
+        given = _given(batch)
         if self.memory is None:
             return given
         if batch.ids is None:
@@ -164,19 +194,19 @@ class SCN(OneViewMethod):
         )
         return ops.where(remembered >= 0, remembered, given)
 
-    def importance_of(self, features: Tensor) -> Tensor:
-        """The importance `(n,)`, in (0, 1), of samples with the last feature maps `features`."""
-        pooled = ops.mean(ops.cast(features, "float32"), axis=(1, 2))
-        return self.importance_head(pooled)[:, 0]
+    def importance_of(self, pooled: Tensor) -> Tensor:
+        """The importance `(n,)`, in (0, 1), of samples with the pooled features `(n, C)`."""
+        return self.importance_head(ops.cast(pooled, "float32"))[:, 0]
 
     def relabel_batch(
         self, batch: Batch, labels: Tensor, logits: Tensor, importance: Tensor
     ) -> Tensor:
-        """Remember the labels of the global batch, changed where it is time and due.
+        """Remember the labels of the global batch and those of the next epoch, some changed.
 
         `labels` and `logits` are this replica's, `importance` is the whole batch's. Gives the
         global batch's `(N,)` booleans of which changed.
         """
+        given = self.over_all_replicas(_given(batch), batch)
         labels = self.over_all_replicas(labels, batch)
         if self.memory is None:
             return ops.zeros_like(labels, dtype="bool")
@@ -190,24 +220,40 @@ class SCN(OneViewMethod):
         changes = ops.logical_and(changes, is_time)
         own = ops.take_along_axis(probabilities, labels[:, None], axis=-1)[:, 0]
         rows = self.memory.rows(ids)
-        self.memory.write("used", rows, labels)
-        self.memory.write("label", rows, ops.where(changes, new, labels))
+        first = self.memory.read("given", rows)
+        self.memory.write("given", rows, ops.where(first >= 0, first, given))
+        self.memory.write("label", rows, labels)
+        self.memory.write("next", rows, ops.where(changes, new, labels))
         self.memory.write("margin", rows, ops.max(probabilities, axis=-1) - own)
         return changes
 
     def end_epoch(self, epoch: int) -> None:
-        """Enter the epoch's changes in the ledger."""
-        if self.memory is None:
-            return
-        table = self.memory.table("used", "label", "margin")
-        changed = np.flatnonzero(table["used"] != table["label"])
-        ids, used, label, margin = (table[name][changed] for name in table)
-        self.ledger = self.ledger.extended(epoch + 1, ids, used, label, margin)
+        """Enter the epoch's changes in the ledger, and let them count."""
+        number = self._counted_on(epoch) + 1
+        if self.memory is not None:
+            table = self.memory.table("label", "next", "margin")
+            changed = np.flatnonzero(table["label"] != table["next"])
+            ids, old, new, margin = (table[name][changed] for name in table)
+            self._ledger = self.ledger.extended(number, ids, old, new, margin)
+            self.memory.set("label", table["next"])
+        self.finished.assign(number)
 
     def sample_scores(self, images: Tensor) -> Mapping[str, Tensor]:
         """`importance` `(n,)` of images, in (0, 1), without augmentation."""
-        features, _ = self.network(ops.cast(images, "float32"), training=False)
-        return {"importance": self.importance_of(features)}
+        pooled, _ = self.heads_network(ops.cast(images, "float32"), training=False)
+        return {"importance": self.importance_of(pooled)}
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        for name, column in self.ledger.columns().items():
+            store[_LEDGER + name] = column
+
+    def load_own_variables(self, store: Any) -> None:
+        columns = [name for name in store.keys() if name.startswith(_LEDGER)]  # noqa: SIM118
+        ledger = {name.removeprefix(_LEDGER): store[name] for name in columns}
+        # Keras counts what it finds, and would find the ledger's columns too many.
+        super().load_own_variables({n: store[n] for n in store.keys() if n.isdigit()})  # noqa: SIM118
+        self._ledger = RelabelLedger.from_columns(ledger)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -221,10 +267,29 @@ class SCN(OneViewMethod):
             "relabel": self.relabel,
         }
 
+    def _start_epoch(self, epoch: int, steps: int | None) -> None:
+        super()._start_epoch(self._counted_on(epoch), steps)
+
+    def _counted_on(self, epoch: int) -> int:
+        """The number from 0 of a `fit`'s `epoch`, over all fits."""
+        return max(epoch, int(ops.convert_to_numpy(self.finished.value)))
+
     def _known_ids(self, batch: Batch, memory: SampleMemory) -> Tensor:
         """The batch's ids; a blank row has that of some sample, so that it is found."""
         blank = ops.arange(ops.shape(batch.ids)[0]) >= batch.count
         return ops.where(blank, ops.convert_to_tensor(memory.ids)[0], batch.ids)
+
+
+def _given(batch: Batch) -> Tensor:
+    return ops.cast(batch.labels, "int32")
+
+
+def _heads_network(network: keras.Model) -> keras.Model:
+    """`network` with the input of its dense layer in the place of the last map."""
+    logits = network.outputs[1]
+    history = logits._keras_history
+    given = history.operation._inbound_nodes[history.node_index].input_tensors[0]
+    return keras.Model(network.input, [given, logits], name="heads_network")
 
 
 def _importance_head(head: layers.Dense, seed: int) -> layers.Dense:

@@ -72,10 +72,12 @@ class FusedBatchNormalization(keras.layers.Layer):
     """The fused form of `inner`, sharing its variables.
 
     Input and output are `(N, H, W, C)` in the compute dtype of `inner` (float32, bfloat16 or
-    float16; statistics are float32). One difference to Keras' layer: the moving variance is fed
-    with the unbiased batch variance, n / (n - 1) with n = N H W, as PyTorch's is. Where `inner` is
-    synchronised and there are several replicas, the statistics of a training batch are composed
-    from sums over all of them, weighed by `weighing_rows`.
+    float16; statistics are float32). Two differences to Keras' layer: the moving variance is fed
+    with the unbiased batch variance, n / (n - 1) with n = N H W, as PyTorch's is; and a training
+    batch of a single value a channel (n = 1), which has no variance and which PyTorch refuses, is
+    normalised by the moving averages and leaves them alone. Where `inner` is synchronised and
+    there are several replicas, the statistics of a training batch are composed from sums over all
+    of them, weighed by `weighing_rows`.
     """
 
     def __init__(self, inner: keras.layers.BatchNormalization) -> None:
@@ -96,6 +98,20 @@ class FusedBatchNormalization(keras.layers.Layer):
         return input_shape
 
     def _fused(self, inputs: Any, learning: bool) -> Any:
+        outputs, mean, variance = self._kernel(inputs, learning)
+        if not learning:
+            return outputs
+        if inputs.shape[1:3] == (1, 1) or None in inputs.shape[1:3]:
+            several = ops.size(inputs[..., 0]) > 1
+            outputs = ops.where(several, outputs, self._kernel(inputs, False)[0])
+            # Chosen, not weighed: what a kernel calls the variance of one value may be no number.
+            mean = ops.where(several, mean, self.inner.moving_mean)
+            variance = ops.where(several, variance, self.inner.moving_variance)
+        _move_averages(self.inner, mean, variance, _ROWS.weight)
+        return outputs
+
+    def _kernel(self, inputs: Any, learning: bool) -> tuple[Any, Any, Any]:
+        """Outputs, and the batch's mean and unbiased variance where `learning`."""
         import tensorflow as tf
 
         inner = self.inner
@@ -108,22 +124,18 @@ class FusedBatchNormalization(keras.layers.Layer):
             epsilon=inner.epsilon,
             is_training=learning,
         )
-        if learning:
-            self._move(mean, variance, _ROWS.weight)
-        return outputs
+        return outputs, mean, variance
 
     def _synchronized(self, inputs: Any) -> Any:
         return composed_normalization(self.inner, inputs)
-
-    def _move(self, mean: Any, variance: Any, weight: Any) -> None:
-        _move_averages(self.inner, mean, variance, weight)
 
 
 def composed_normalization(layer: keras.layers.BatchNormalization, inputs: Any) -> Any:
     """What `layer`, built and over the last axis, makes of a training batch of any rank.
 
     Composed from sums over all replicas, weighed by `weighing_rows`; scale and offset may be
-    absent. The moving averages move as `FusedBatchNormalization` says.
+    absent. The moving averages move as `FusedBatchNormalization` says; not at all
+    where the replicas hold a single value a channel between them, which is normalised by them.
     """
     x = ops.cast(inputs, "float32")
     weight = 1.0 if _ROWS.weight is None else _ROWS.weight
@@ -142,8 +154,11 @@ def composed_normalization(layer: keras.layers.BatchNormalization, inputs: Any) 
     total = _summed_over_replicas(sums)
     mean, square, count = total[0] / total[2], total[1] / total[2], total[2]
     variance = ops.maximum(square - ops.square(mean), 0.0)
-    mean = mean + origin
-    _move_averages(layer, mean, variance * count / ops.maximum(count - 1.0, 1.0), None)
+    unbiased = variance * count / ops.maximum(count - 1.0, 1.0)
+    several = count > 1.0
+    mean = ops.where(several, mean + origin, origin)
+    variance = ops.where(several, variance, layer.moving_variance)
+    _move_averages(layer, mean, unbiased, ops.cast(several, "float32"))
     scale = ops.rsqrt(variance + layer.epsilon)
     normalized = (x - mean) * (scale if layer.gamma is None else layer.gamma * scale)
     return ops.cast(normalized if layer.beta is None else normalized + layer.beta, inputs.dtype)

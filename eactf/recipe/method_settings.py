@@ -7,7 +7,7 @@ did-you-mean follow from that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
@@ -22,6 +22,7 @@ from eactf.recipe.sections import (
 )
 
 __all__ = [
+    "METHOD_NAMES",
     "AttentionConsistencySettings",
     "CrossEntropySettings",
     "EacSettings",
@@ -34,6 +35,13 @@ __all__ = [
     "ScnSettings",
     "method_name",
 ]
+
+
+# The first method's help stands for a key that several methods have.
+_PIXEL_NOISE = (
+    "share of the training images that get Gaussian pixel noise (variance 30); 0: EAC's paper. "
+    "Published code: EAC 0.5; SCN and RUL 0.25, with flip_probability 0.25"
+)
 
 
 class Erasing(Section):
@@ -92,7 +100,8 @@ class EacSettings(MethodSettings):
     )
     batch_views: bool = Field(
         default=False,
-        description="both views in one forward pass; differs from the paper in BatchNorm",
+        description="both views in one forward pass; differs in BatchNorm from one a view, which "
+        "EAC's code makes (attention_consistency: true unless set, as its code)",
     )
     classify: Literal["original", "both"] = Field(
         default="original",
@@ -107,6 +116,7 @@ class EacSettings(MethodSettings):
     erase: Annotated[Erasing, Only("corruption", "erase")] = Field(
         default_factory=Erasing, description="random erasing"
     )
+    pixel_noise: float = Field(default=0.0, ge=0, le=1, description=_PIXEL_NOISE)
 
 
 class AttentionConsistencySettings(MethodSettings):
@@ -124,6 +134,14 @@ class AttentionConsistencySettings(MethodSettings):
     views: Annotated[Literal[2, 4], BeforeValidator(whole_number)] = Field(
         default=2, description="2: the image and its mirror; 4: both at two sizes (the original)"
     )
+    batch_views: bool = Field(
+        default=True, description="image and mirror in one forward pass, as the published code"
+    )
+    scale_weight: Annotated[float | None, Only("views", "4")] = Field(
+        default=None,
+        ge=0,
+        description="weight of the distance between the sizes; null: consistency_weight",
+    )
 
 
 class OneViewSettings(ErasingSettings):
@@ -132,6 +150,16 @@ class OneViewSettings(ErasingSettings):
     flip_probability: float = Field(
         default=0.5, ge=0, le=1, description="share of the training images mirrored"
     )
+    pixel_noise: float = Field(default=0.0, ge=0, le=1, description=_PIXEL_NOISE)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        # An image is mirrored or noisy, never both: one draw decides.
+        if self.flip_probability + self.pixel_noise > 1:
+            advice = (
+                f"flip_probability + pixel_noise must be at most 1; here "
+                f"{self.flip_probability:g} + {self.pixel_noise:g}"
+            )
+            yield Conflict("pixel_noise", "out of range", advice)
 
 
 class CrossEntropySettings(OneViewSettings):
@@ -201,3 +229,10 @@ Method = Annotated[
     Discriminator(method_name),
 ]
 """The settings of one method, found by `name`."""
+
+METHOD_NAMES: tuple[str, ...] = tuple(
+    mark.tag
+    for member in get_args(get_args(Method)[0])
+    for mark in get_args(member)
+    if isinstance(mark, Tag)
+)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eactf.data.opened import holds_images
 from eactf.errors import DataError
-from eactf.recipe import Recipe, ResolvedRecipe, load_recipe
+from eactf.recipe import Recipe, load_recipe
+from eactf.report.inputs import inputs_digest
 
 __all__ = [
     "Cell",
@@ -22,7 +24,16 @@ __all__ = [
     "run_recipe",
 ]
 
-_FINGERPRINTED = 2**20
+_READ = {
+    "method",
+    "judged_on",
+    "last_epoch",
+    "mean_of_last_epochs",
+    "best_on_validation",
+    "seconds",
+    "epochs",
+}
+"""What is read of a result."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +42,10 @@ class Cell:
 
     `row` is what the runs of all seeds share in the table, `arguments` what `eactf train` is called
     with, `key` sixteen hex digits of everything that decides the result: the resolved recipe, seed
-    included, and the data file. `network` is the same for cells whose epochs may be compared in
-    seconds: data, network, batch and precision are the same. `paper` and `paper_top5` are the
-    published accuracies, 0 to 1, None without one.
+    included, and the contents of the files it names. `network` is the same for cells whose epochs
+    may be compared in seconds: data, network, batch and precision are the same. `paper` and
+    `paper_top5` are the published accuracies, 0 to 1, None without one. `best_on_test` asks for
+    that figure as well.
     """
 
     row: str
@@ -43,6 +55,7 @@ class Cell:
     network: str
     paper: float | None = None
     paper_top5: float | None = None
+    best_on_test: bool = False
 
 
 def make_cell(
@@ -60,19 +73,34 @@ def make_cell(
     extra: dict[str, tuple[object, str]] = {}
     arguments = ["--recipe", recipe]
     if data is not None:
-        extra = {"data.path": (str(data.absolute()), "--data")}
+        source = "images" if holds_images(data) else "packed"
+        extra = {
+            "data.path": (str(data.absolute()), "--data"),
+            "data.source": (source, "--data"),
+        }
         arguments += ["--data", str(data.absolute())]
     resolved = load_recipe(recipe, settings, extra)
     for setting in settings:
         arguments += ["--set", setting]
-    key, network = _key(resolved), network_of(resolved.recipe)
-    return Cell(row, seed, tuple(arguments), key, network, paper, paper_top5)
+    return Cell(
+        row,
+        seed,
+        tuple(arguments),
+        _key(resolved.recipe),
+        network_of(resolved.recipe),
+        paper,
+        paper_top5,
+        resolved.recipe.report.best_on_test,
+    )
 
 
 def finished_run(cell: Cell, folder: Path) -> Path | None:
     """The cell's run under `folder`, where it was finished; whichever attempt that was."""
     attempts = sorted(folder.glob(f"{cell.key}*"))
-    return next((path for path in attempts if (path / "result.json").is_file()), None)
+    done = [path for path in attempts if (path / "result.json").is_file()]
+    if cell.best_on_test:
+        done = [path for path in done if read_run(path).get("best_on_test")]
+    return next(iter(done), None)
 
 
 def next_folder(cell: Cell, folder: Path) -> Path:
@@ -86,7 +114,7 @@ def next_folder(cell: Cell, folder: Path) -> Path:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """The `result.json` of a finished run; `DataError` where there is none to read."""
+    """The `result.json` of a finished run; `DataError` where there is none or it is damaged."""
     path = folder / "result.json"
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -96,14 +124,20 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder} holds no result of a finished run{state}: {reason}",
             hint="give folders that 'eactf train' has finished, or recipes to run",
         ) from reason
-    if not isinstance(result, dict) or "mean_of_last_epochs" not in result:
-        raise DataError(f"{path} is not the result of a run of eactf")
+    if not isinstance(result, dict) or not result.keys() >= _READ:
+        raise DataError(
+            f"{path} is not the result of a run of eactf, or damaged",
+            hint="train it again, or leave it out",
+        )
+    for section in ("last_epoch", "mean_of_last_epochs", "best_on_validation"):
+        if not isinstance(result[section], dict) or "accuracy" not in result[section]:
+            raise DataError(f"{path}: {section} has no accuracy", hint="train it again")
     return result
 
 
 def run_recipe(folder: Path) -> Recipe:
-    """The recipe of a run but for its seed, which is 0."""
-    return load_recipe(str(folder / "recipe.yaml"), ["seed=0"]).recipe
+    """The recipe of a run, seed included."""
+    return load_recipe(str(folder / "recipe.yaml")).recipe
 
 
 def network_of(recipe: Recipe) -> str:
@@ -114,12 +148,8 @@ def network_of(recipe: Recipe) -> str:
     return json.dumps(told)
 
 
-def _key(resolved: ResolvedRecipe) -> str:
-    digest = hashlib.sha256(resolved.recipe.model_dump_json().encode())
-    path = resolved.recipe.data.path
-    if path is not None and Path(path).is_file():
-        # A packed file is named by its size and its beginning: the header holds its facts.
-        digest.update(str(Path(path).stat().st_size).encode())
-        with Path(path).open("rb") as file:
-            digest.update(file.read(_FINGERPRINTED))
-    return digest.hexdigest()[:16]
+def _key(recipe: Recipe) -> str:
+    # Whether the best epoch on test is told as well changes no other figure.
+    report = recipe.report.model_copy(update={"best_on_test": False})
+    text = recipe.model_copy(update={"report": report}).model_dump_json()
+    return hashlib.sha256(text.encode() + inputs_digest(recipe)).hexdigest()[:16]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from eactf.data.packed import open_packed
 from eactf.data.readers.catalogue import all_cards
-from eactf.errors import UsageError
+from eactf.data.records import Dataset
+from eactf.errors import DataError, UsageError
 from eactf.recipe import load_recipe
 from eactf.report.cells import Cell, make_cell
 from eactf.report.paper_tables import Budget, PaperTable, Place
@@ -56,18 +57,32 @@ def recognise(text: str) -> TableData:
     name, sign, path = text.partition("=")
     if not sign or Path(text).is_file():
         return TableData(_own_name(Path(text)), Path(text))
-    known = [card.name for card in all_cards()]
-    if name not in known:
+    cards = {card.name: card for card in all_cards()}
+    if name not in cards:
         raise UsageError(
             f"--data {text}: there is no data set '{name}'",
-            hint=f"expected FILE or NAME=FILE, NAME one of {', '.join(known)}",
+            hint=f"expected FILE or NAME=FILE, NAME one of {', '.join(cards)}",
         )
-    open_packed(path)
+    found, published = len(_opened(Path(path)).class_names), cards[name].class_total
+    # AffectNet and FERPlus are used with 7 of their 8 classes too.
+    if not 0 <= published - found <= 1:
+        raise DataError(
+            f"{path} has {found} classes, {cards[name].title} has {published}",
+            hint=f"to run the table on data of your own: --data {path}",
+        )
     return TableData(name, Path(path))
 
 
+def _opened(path: Path) -> Dataset:
+    if path.is_dir() or (path.is_file() and path.suffix not in (".h5", ".hdf5")):
+        raise UsageError(
+            f"{path} is not packed data", hint=f"pack it first: eactf data pack {path} -o data.h5"
+        )
+    return open_packed(path)
+
+
 def _own_name(path: Path) -> str:
-    dataset = open_packed(path)
+    dataset = _opened(path)
     titles = {card.title: card.name for card in all_cards()}
     if dataset.source.startswith("FERPlus"):
         return "ferplus"
@@ -75,18 +90,31 @@ def _own_name(path: Path) -> str:
 
 
 def chosen_names(option: str, given: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
-    """The rows or columns that an option names; `UsageError` where the table has none such."""
-    unknown = [name for name in given if name not in known]
+    """The rows or columns that an option names; blanks and capitals do not matter.
+
+    Raises `UsageError` where the table has none such.
+    """
+    plain = {_plain(name): name for name in known}
+    unknown = [name for name in given if _plain(name) not in plain]
     if unknown:
         raise UsageError(
             f"{option} {unknown[0]!r}: the table has no such name",
             hint=f"it has: {', '.join(known)}",
         )
-    return tuple(given)
+    return tuple(dict.fromkeys(plain[_plain(name)] for name in given))
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 def table_cells(work: Work, data: TableData) -> list[Cell]:
-    """The cells of a table on `data`, all seeds of a place together; raises what loading does."""
+    """The cells of a table on `data`, all seeds of a place together.
+
+    Raises what loading a recipe does, and `UsageError` where the user sets what makes the cells of
+    the table differ: the paper's numbers would stand beside another experiment.
+    """
+    _refuse_settled(work)
     cells = []
     for place in work.places():
         recipe = work.table.base[work.budget]
@@ -106,6 +134,21 @@ def table_cells(work: Work, data: TableData) -> list[Cell]:
             for seed in range(work.seeds)
         ]
     return cells
+
+
+def _refuse_settled(work: Work) -> None:
+    settled = {
+        setting.partition("=")[0]
+        for place in work.table.places()
+        for setting in work.table.settings(place, work.budget)
+    }
+    for override in work.overrides:
+        key = override.partition("=")[0].strip()
+        if key in settled:
+            raise UsageError(
+                f"--set {override}: the table itself settles {key}",
+                hint="choose with --row and --column; another experiment: eactf compare",
+            )
 
 
 def _weights(work: Work, place: Place) -> list[str]:

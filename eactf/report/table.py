@@ -107,7 +107,7 @@ class ComparisonTable:
 
     def recall_columns(self) -> list[str]:
         """The headings of the table of per-class recall; none where there are many classes."""
-        names = self.rows[0].recall if self.rows else {}
+        names = dict.fromkeys(label for row in self.rows for label in row.recall)
         return ["recall", *names] if len(names) <= MOST_RECALL_COLUMNS else []
 
     def recall_cells(self) -> list[list[str]]:

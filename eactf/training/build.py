@@ -230,6 +230,7 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         classify=settings.classify,
         transform=settings.transform,
         batch_views=settings.batch_views,
+        pixel_noise=settings.pixel_noise,
         **erasing,
         corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),
         crop_padding=settings.crop_padding,
@@ -244,7 +245,9 @@ def _build_attention_consistency(
         classifier,
         settings.consistency_weight,
         consistency_ramp=settings.consistency_ramp,
+        scale_weight=settings.scale_weight,
         views=settings.views,
+        batch_views=settings.batch_views,
         corruption=corruption(settings.corruptions, about.seed),
         crop_padding=settings.crop_padding,
         seed=about.seed,
@@ -289,6 +292,7 @@ def _build_rul(settings: RulSettings, classifier: keras.Model, about: _About) ->
 def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
     return {
         "flip_probability": settings.flip_probability,
+        "pixel_noise": settings.pixel_noise,
         **_erasing(settings),
         "corruption": corruption(settings.corruptions, about.seed),
         "crop_padding": settings.crop_padding,

@@ -27,7 +27,7 @@ from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
 from eactf.training.memory import refuse_if_too_large
 from eactf.training.progress import ProgressDisplay
-from eactf.training.samples import relabel_summary, write_sample_records
+from eactf.training.samples import relabel_summary, write_relabels, write_scores
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
@@ -93,8 +93,9 @@ def _fit_and_judge(session: Session, folder: RunFolder) -> dict[str, Any]:
         raise Interrupted(f"{stop.message}; saved in {folder.path}") from stop
     finally:
         progress.close()
+        write_relabels(folder, session)  # of a run that is broken off as well
     seconds = time.perf_counter() - begun
-    write_sample_records(folder, session)
+    write_scores(folder, session)
     save_classifier(folder.file("model.keras"), session.portable_classifier(), _facts(session))
     return _judge(session, log, checkpoints, last, seconds)
 
@@ -141,7 +142,8 @@ def _judge(
     counts = np.bincount(data.train.given, minlength=classes)
     spreads = log.column("map_spread")
     share = float(counts.max() / counts.sum())
-    # The best epoch's network comes last: the method is left with its weights.
+    relabelled = relabel_summary(session)
+    # The best epoch's network comes last: the method is left with its weights, and its labels.
     session.method.load_weights(checkpoints.path("best"))
     best = session.judge(last.samples)
     return {
@@ -158,7 +160,7 @@ def _judge(
         "noise": noise_summary(data.manifest),
         "memorised_wrong_labels": memorised,
         "recovered_wrong_labels": recovered,
-        "relabelled": relabel_summary(session),
+        "relabelled": relabelled,
         "collapsed": has_collapsed(log.column("accuracy"), spreads, share),
         "epochs": session.recipe.train.epochs,
         "seconds": seconds,

@@ -14,17 +14,18 @@ from eactf.methods.base import Method
 from eactf.training.folder import RunFolder
 from eactf.training.session import Session
 
-__all__ = ["relabel_summary", "write_sample_records"]
+__all__ = ["relabel_summary", "write_relabels", "write_scores"]
 
 
-def write_sample_records(folder: RunFolder, session: Session) -> None:
-    """Write `relabels.csv` (SCN's ledger) and `samples.csv` (SCN's importance, RUL's uncertainty).
-
-    A method that has nothing to say of single samples gets no file.
-    """
+def write_relabels(folder: RunFolder, session: Session) -> None:
+    """Write `relabels.csv`, the ledger of a method that changes labels; no file for others."""
     ledger = _ledger(session)
     if ledger is not None:
         ledger.write_csv(folder.file("relabels.csv"), session.data.class_names)
+
+
+def write_scores(folder: RunFolder, session: Session) -> None:
+    """Write `samples.csv`, SCN's importance or RUL's uncertainty; no file for other methods."""
     scores = _scores(session)
     if scores:
         folder.write_text("samples.csv", _table(session, scores))

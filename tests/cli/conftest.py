@@ -98,7 +98,7 @@ def runs(monkeypatch, tmp_path):
         resolved = load_recipe(cell.arguments[1], [*cell.arguments[3::2]])
         (folder / "recipe.yaml").write_text(resolved.dump_yaml(), encoding="utf-8")
         (folder / "result.json").write_text(json.dumps(result))
-        return ""
+        return 0, ""
 
     monkeypatch.setattr("eactf.report.comparison._train", train)
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -43,7 +44,11 @@ def test_several_recipes_keep_their_names(runs):
 
 def test_what_is_finished_is_not_run_again_and_the_files_are_written(runs, tmp_path):
     command = ("quickstart", "--seeds", 3, "--csv", "t.csv", "--markdown", "t.md")
-    assert call(*command).exit_code == call(*command).exit_code == 0
+    assert call(*command).exit_code == 0
+    refused = call(*command)
+    assert refused.exit_code == 2
+    assert "t.csv exists and is not overwritten" in refused.stderr
+    assert call(*command, "--overwrite").exit_code == 0
     assert len(runs) == 3
     assert "| quickstart | 3 | test |" in (tmp_path / "t.md").read_text()
     assert (
@@ -68,14 +73,37 @@ def test_finished_runs_that_differ_in_the_seed_alone_are_one_row(runs, tmp_path)
         (["quickstart", "--methods", "eac,,scn"], "a name is missing"),
         (["quickstart", "--methods", ""], "a name is missing"),
         (["quickstart", "--methods", "eac,eac"], "a name is there twice"),
-        (["quickstart", "--methods", "eca"], "eca"),
+        (["quickstart", "--methods", "cros_entropy"], "did you mean cross_entropy?"),
+        (["quickstart", "--csv", "new/t.csv"], "there is no folder new"),
+        (["quickstart", "--folder", "file"], "--folder file is a file"),
         (["quickstart", "quickstart"], "a recipe is named twice"),
         (["quickstrat"], "did you mean quickstart"),
         (["quickstart", "--set", "train.epocs=3"], "train.epochs"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(runs, arguments, message):
+    Path("file").write_text("mine")
     told = call(*arguments)
     assert told.exit_code == 2
     assert message in told.stderr
     assert not runs
+
+
+def test_runs_take_no_options_of_recipes_and_do_not_mix_with_them(runs):
+    assert call("quickstart", "--methods", "cross_entropy,eac").exit_code == 0
+    names = json.loads(Path("comparisons/index.json").read_text())
+    folders = [f"comparisons/{name}" for name in names]
+    for arguments, message in (
+        ([*folders, "--seeds", 3], "--seeds has no effect"),
+        ([*folders, "--set", "train.epochs=3"], "--set has no effect"),
+        ([*folders, "--methods", "eac"], "--methods has no effect"),
+        (["quickstart", *folders], "is a run, not all the others are"),
+        ([folders[0], folders[0] + "/"], "a run is named twice"),
+    ):
+        told = call(*arguments)
+        assert told.exit_code == 2
+        assert message in told.stderr
+    Path(folders[0], "result.json").unlink()
+    told = call(*folders)
+    assert told.exit_code == 3
+    assert "holds no result of a finished run" in told.stderr

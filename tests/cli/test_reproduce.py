@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +48,7 @@ def test_cells_are_run_once_and_the_tables_are_written(runs, tmp_path):
     assert "| EAC | 55.0 (7.1) |" in text
     assert "drawn-faces, 30 %, Baseline" in text
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 3
+    assert call(*command, "--csv", "t.csv").exit_code == 2
     assert call(*command).exit_code == 0
     assert len(runs) == 4
 
@@ -63,8 +65,16 @@ def test_a_table_of_pretrained_networks_says_so_when_none_are_given(runs):
     [
         (["tabel1", "--data", "drawn-faces"], "did you mean table1"),
         (["table1"], "raf-db, ferplus, affectnet"),
-        (["table1", "--data", "drawn-faces", "--data", "drawn-faces"], "two of the files are"),
-        (["table1", "--data", "drawn-faces", "--row", "eac"], "it has: Baseline, SCN, RUL, EAC"),
+        (
+            ["table1", "--data", "drawn-faces", "--data", "drawn-faces"],
+            "drawn-faces is there twice",
+        ),
+        (["table1", "--data", "drawn-faces", "--row", "E"], "it has: Baseline, SCN, RUL, EAC"),
+        (
+            ["table1", "--data", "drawn-faces", "--set", "noise.rate=0.5"],
+            "the table itself settles noise.rate",
+        ),
+        (["table1", "--data", "notes.txt"], "is not packed data"),
         (["table1", "--data", "drawn-faces", "--set", "seeed=1"], "seeed"),
         (
             ["table1", "--data", "drawn-faces", "--budget", "small", "--weights", "w.h5"],
@@ -73,6 +83,7 @@ def test_a_table_of_pretrained_networks_says_so_when_none_are_given(runs):
     ],
 )
 def test_mistakes_are_told_before_anything_runs(runs, arguments, message):
+    Path("notes.txt").write_text("no data")
     told = call(*arguments)
     assert told.exit_code == 2
     assert message in told.stderr

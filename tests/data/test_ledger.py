@@ -77,3 +77,39 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 def test_epochs_do_not_run_backwards():
     with pytest.raises(DataError, match="at epoch 12, received epoch 11"):
         ledger().extended(11, [5], [1], [0], [0.3])
+
+
+def test_columns_of_unequal_length_are_refused():
+    with pytest.raises(DataError, match=r"one value a change each.*ids \(2,\), old \(1,\)"):
+        ledger().extended(12, [5, 3], [1], [0, 0], [0.3, 0.3])
+    with pytest.raises(DataError, match="one value a change each"):
+        ledger().extended(12, [[5]], [[1]], [[0]], [[0.3]])
+
+
+def test_a_sample_that_is_there_twice_is_refused():
+    ids, labels = np.array([3, 5, 7, 3]), np.array([1, 1, 0, 1])
+    for turn in (ledger().replay, ledger().undo):
+        with pytest.raises(DataError, match="name each sample once; received 3 2 times"):
+            turn(ids, labels)
+
+
+def test_labels_that_are_not_one_an_id_are_refused():
+    with pytest.raises(DataError, match=r"each of the 3 ids; received labels of shape \(2,\)"):
+        ledger().replay(IDS, GIVEN[:2])
+
+
+def test_ledgers_are_equal_where_all_their_entries_are():
+    assert ledger() == ledger()
+    assert ledger() != ledger().extended(13, [5], [1], [0], [0.3])
+    assert ledger().extended(13, [5], [1], [0], [0.3]) != ledger().extended(
+        13, [5], [1], [0], [0.4]
+    )
+    assert ledger() != "ledger"
+
+
+def test_a_ledger_through_an_epoch_ends_there():
+    assert ledger().through(12) == ledger()
+    assert ledger().through(11) == RelabelLedger.empty().extended(
+        10, [7, 3], [0, 1], [2, 2], [0.4, 0.3]
+    )
+    assert len(ledger().through(9)) == 0

@@ -8,6 +8,10 @@ import pytest
 import tensorflow as tf
 
 import eactf
+from eactf.errors import UsageError
+from eactf.recipe import load_recipe
+from eactf.report.paper_tables import find_table
+from eactf.training.build import build_method
 
 
 def built(classifier, *arguments, **settings):
@@ -127,3 +131,174 @@ def test_the_weight_may_be_ramped(tiny_classifier, faces):
         assert logs["loss"][epoch] == pytest.approx(entropy + weight * distance, rel=1e-5)
     with pytest.raises(ValueError, match="consistency_ramp must be >= 0"):
         built(tiny_classifier(), consistency_ramp=-1.0)
+
+
+def convolved(classifier, images):
+    """What the tiny classifier's batch normalisation is given, in float64."""
+    return classifier.layers[2](classifier.layers[1](images)).numpy().astype("float64")
+
+
+def passed(maps):
+    """Maps after batch normalisation by their own statistics and a ReLU."""
+    mean, variance = maps.mean(axis=(0, 1, 2)), maps.var(axis=(0, 1, 2))
+    return np.maximum((maps - mean) / np.sqrt(variance + 1e-3), 0.0)
+
+
+@pytest.mark.parametrize("batch_views", [True, False])
+def test_views_pass_as_one_batch_or_each_with_its_own_statistics(
+    tiny_classifier, faces, batch_views
+):
+    images, labels = faces(4)
+    images[:, :, :3] *= 0.25  # an image unlike its mirror image: other statistics
+    classifier = tiny_classifier()
+    model = built(classifier, 3.0, batch_views=batch_views)
+    kernel, bias = (v.numpy().astype("float64") for v in model.head.trainable_variables)
+    maps = [convolved(classifier, view) for view in (images, images[:, :, ::-1])]
+    together = np.concatenate(maps)
+    features = np.split(passed(together), 2) if batch_views else [passed(view) for view in maps]
+    entropy = np.mean(
+        [cross_entropy(f.mean(axis=(1, 2)) @ kernel + bias, labels) for f in features]
+    )
+    cams = [f @ kernel for f in features]
+    distance = np.mean((cams[0] - cams[1][:, :, ::-1]) ** 2)
+    mean, variance = np.zeros(2), np.ones(2)
+    for rows in (batch.reshape(-1, 2) for batch in ([together] if batch_views else maps)):
+        mean = 0.9 * mean + 0.1 * rows.mean(axis=0)
+        variance = 0.9 * variance + 0.1 * rows.var(axis=0, ddof=1)
+
+    logs = model.train_step((tf.constant(images), tf.constant(labels)))
+
+    assert float(logs["cross_entropy"]) == pytest.approx(entropy, rel=1e-5)
+    assert float(logs["consistency"]) == pytest.approx(distance, rel=1e-4)
+    moving = {v.name: v.numpy() for v in classifier.non_trainable_variables}
+    np.testing.assert_allclose(moving["moving_mean"], mean, rtol=1e-4)
+    np.testing.assert_allclose(moving["moving_variance"], variance, rtol=1e-4)
+
+
+def test_views_are_one_batch_unless_asked_for_otherwise(tiny_classifier):
+    assert built(tiny_classifier()).batch_views
+
+
+def test_four_views_pass_by_themselves_too(tiny_classifier, faces):
+    images, labels = faces(4)
+    logs = []
+    for batch_views in (True, False):  # the same without batch statistics
+        model = built(tiny_classifier(norm=False), views=4, batch_views=batch_views)
+        logs.append(model.train_step((tf.constant(images), tf.constant(labels))))
+    assert logs[0].keys() == logs[1].keys()
+    for name, value in logs[0].items():
+        assert float(logs[1][name]) == pytest.approx(float(value), rel=1e-5), name
+
+
+def test_the_sizes_distance_has_a_weight_of_its_own_and_the_same_ramp(tiny_classifier, faces):
+    images, labels = faces(4)
+    settings = {"views": 4, "scale_weight": 0.8, "consistency_ramp": 2.0}
+    model = built(tiny_classifier(norm=False), 0.6, **settings)
+    logs = model.fit(images, labels, batch_size=4, epochs=2, verbose=0).history
+    for epoch, ramp in enumerate([0.0, 0.5]):
+        entropy, flips, scale = (
+            logs[name][epoch] for name in ("cross_entropy", "consistency", "scale_consistency")
+        )
+        expected = entropy + ramp * (0.6 * flips + 0.8 * scale)
+        assert logs["loss"][epoch] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"views": 4, "scale_weight": -0.1}, "scale_weight must be >= 0"),
+        ({"views": 4, "scale_weight": float("nan")}, "scale_weight must be >= 0"),
+        ({"scale_weight": 1.0}, "set views=4"),
+    ],
+    ids=str,
+)
+def test_a_weight_of_the_sizes_that_makes_no_sense_is_refused(tiny_classifier, settings, message):
+    with pytest.raises(ValueError, match=message):
+        built(tiny_classifier(), **settings)
+
+
+def test_the_new_settings_survive_the_configuration(tiny_classifier):
+    model = built(tiny_classifier(), views=4, scale_weight=0.8, batch_views=False)
+    again = eactf.AttentionConsistency.from_config(model.get_config())
+    assert (again.scale_weight, again.batch_views) == (0.8, False)
+
+
+@pytest.mark.parametrize(
+    "method, settings, without",
+    [
+        (eactf.AttentionConsistency, {"views": 4}, "views=2"),
+        (eactf.EAC, {"transform": "scale"}, "transform='flip'"),
+    ],
+)
+def test_a_smaller_view_with_a_map_of_one_position_is_refused(method, settings, without):
+    network = eactf.build_classifier("resnet10", image_size=64, channels=1, classes=3, width=4)
+    told = r"smaller view \(32 x 32 px\) is 1 x 1.*Use larger images, or a stem.*smaller view"
+    with pytest.raises(ValueError, match=told) as refusal:
+        method(network, **settings)
+    assert without in str(refusal.value)
+    method(network)  # its own map of 2 x 2 will do
+    larger = eactf.build_classifier("resnet10", image_size=96, channels=1, classes=3, width=4)
+    method(larger, **settings)
+
+
+@pytest.mark.parametrize(
+    "method, settings",
+    [(eactf.AttentionConsistency, {"views": 4}), (eactf.EAC, {"transform": "scale"})],
+)
+def test_a_smaller_view_of_images_that_are_not_square_or_of_any_size_is_refused(method, settings):
+    def classifier(height, width):
+        inputs = keras.Input((height, width, 1))
+        maps = keras.layers.Conv2D(2, 8, strides=8)(inputs)
+        pooled = keras.layers.GlobalAveragePooling2D()(maps)
+        return keras.Model(inputs, keras.layers.Dense(3)(pooled))
+
+    with pytest.raises(ValueError, match=r"square images.*received images of 32 x 48.*4 x 6"):
+        method(classifier(32, 48), **settings)
+    with pytest.raises(ValueError, match=r"images of one size; this one takes None x None"):
+        method(classifier(None, None), **settings)
+    method(classifier(32, 48))  # without a smaller view any shape will do
+
+
+@pytest.mark.parametrize("budget", ["paper", "small"])
+def test_the_scaled_views_of_table_4_have_a_map_in_both_budgets(budget):
+    table = find_table("table4")
+    places = list(table.places(rows=["Scale"]))
+    assert len(places) == 3
+    recipe = load_recipe(table.base[budget], table.settings(places[0], budget)).recipe
+    network = eactf.build_classifier(
+        recipe.model.backbone,
+        image_size=recipe.data.image_size,
+        channels=recipe.data.channels,
+        classes=7,
+        stem=recipe.model.stem,
+        width=4,
+    )
+    method = build_method(recipe, network, np.arange(4))
+    assert (
+        method.second_network.input_shape[1:3] == {"paper": (192, 192), "small": (40, 40)}[budget]
+    )
+    side = method.map_size[0]
+    assert side == {"paper": 7, "small": 6}[budget]
+    assert method.second_network.outputs[0].shape[1:3] == (side - 1, side - 1)
+
+
+def test_the_settings_of_a_recipe_reach_the_method(tiny_classifier):
+    def method(*settings):
+        given = ("method.name=attention_consistency", *settings)
+        recipe = load_recipe("quickstart", given).recipe
+        return build_method(recipe, tiny_classifier(), np.arange(4))
+
+    plain = method()
+    assert (plain.views, plain.batch_views, plain.scale_weight) == (2, True, None)
+    made = method("method.views=4", "method.batch_views=false", "method.scale_weight=0.8")
+    assert (made.views, made.batch_views, made.scale_weight) == (4, False, 0.8)
+    with pytest.raises(UsageError, match="scale_weight serves only views = 4"):
+        method("method.scale_weight=0.8")
+
+
+@pytest.mark.parametrize("budget", ["paper", "small"])
+def test_table_3_compares_with_attention_consistency_that_passes_views_as_eac_does(budget):
+    table = find_table("table3")
+    (place,) = table.places(rows=["attention consistency"])
+    settings = load_recipe(table.base[budget], table.settings(place, budget)).recipe.method
+    assert (settings.name, settings.batch_views) == ("attention_consistency", False)

@@ -180,3 +180,32 @@ def test_what_a_method_would_ignore_is_refused(model, faces):
     for name in ("sample_weight", "class_weight"):
         with pytest.raises(ValueError, match=f"takes no {name}"):
             model.fit(images, labels, **{name: np.arange(6)})
+
+
+def regularized(place):
+    """A classifier with a regularizer at one `place`; the network within it is a model itself."""
+    decay = keras.regularizers.L2(1e-3)
+    given = {"kernel": {"kernel_regularizer": decay}, "bias": {"bias_regularizer": decay}}
+    given |= {"activity": {"activity_regularizer": decay}, "head": {}, None: {}}
+    inner = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(2, 3, name="inner_convolution", **given[place])(inner)
+    inputs = keras.Input((8, 8, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.Model(inner, maps)(inputs))
+    head = given["kernel"] if place == "head" else {}
+    return keras.Model(inputs, keras.layers.Dense(3, name="the_head", **head)(pooled))
+
+
+@pytest.mark.parametrize("method", [eactf.CrossEntropy, eactf.RUL])
+@pytest.mark.parametrize(
+    "place, told",
+    [
+        ("kernel", "'inner_convolution' of the classifier has a regularizer on its kernel"),
+        ("bias", "'inner_convolution' of the classifier has a regularizer on its bias"),
+        ("activity", "'inner_convolution' of the classifier has a regularizer on its output"),
+        ("head", "'the_head' of the classifier has a regularizer on its kernel"),
+    ],
+)
+def test_regularizers_are_refused_for_no_method_adds_them(method, place, told):
+    with pytest.raises(ValueError, match=rf"{told}.*coupled_weight_decay=2\*x"):
+        method(regularized(place))
+    method(regularized(None))

@@ -139,6 +139,41 @@ def test_uncertainty_is_the_mean_exponential_of_the_branch_in_evaluation(tiny_cl
     np.testing.assert_allclose(found, np.exp(v).mean(axis=1), rtol=1e-4)
 
 
+def test_a_lone_sample_is_seen_by_the_moving_averages_and_leaves_them(tiny_classifier, faces):
+    images, labels = faces(13)
+    model = built(tiny_classifier(norm=False))
+    model.fit(images[:12], labels[:12], batch_size=6, epochs=1, verbose=0)
+    branches = (model.features_branch, model.uncertainty_branch)
+    averages = [v for b in branches for v in (b.normalize.moving_mean, b.normalize.moving_variance)]
+    before = [variable.numpy() for variable in averages]
+    flat = normalized(model.network(images[12:]).numpy().astype("float64")).reshape(1, -1)
+    kernel, bias = (v.numpy() for v in branches[0].dense.variables)
+    norm = branches[0].normalize
+    mu = (flat @ kernel + bias - before[0]) / np.sqrt(before[1] + 2e-5)
+    mu = mu * norm.gamma.numpy() + norm.beta.numpy()
+    logits = mu @ model.head.kernel.numpy() + model.head.bias.numpy()
+    loss = np.log(np.exp(logits).sum()) - logits[0, labels[12]]
+
+    logs = model.fit(images[12:], labels[12:], batch_size=6, epochs=1, verbose=0).history
+
+    assert logs["loss"][0] == pytest.approx(loss, rel=1e-4)
+    assert logs["mixing"][0] == 0.0
+    for variable, value in zip(averages, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_the_head_starts_uniform_in_one_over_the_root_of_its_inputs(tiny_classifier):
+    heads = [
+        built(tiny_classifier(classes=200), embedding=16, seed=seed).head for seed in (1, 1, 2)
+    ]
+    for weights in (heads[0].kernel.numpy(), heads[0].bias.numpy()):
+        assert 0.22 < np.abs(weights).max() <= 0.25  # 1 / sqrt(16)
+        assert weights.std() == pytest.approx(0.25 / np.sqrt(3), rel=0.15)
+    np.testing.assert_array_equal(heads[0].bias.numpy(), heads[1].bias.numpy())
+    assert (heads[0].bias.numpy() != heads[2].bias.numpy()).all()
+    assert abs(np.corrcoef(heads[0].kernel.numpy()[0], heads[0].bias.numpy())[0, 1]) < 0.3
+
+
 def test_dropout_leaves_the_share_asked_for_and_the_mean(tiny_classifier, faces):
     model = built(tiny_classifier(size=12, filters=8), dropout=0.4)
     keys = np.arange(400)[:, None]

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eactf.nn.normalization import FusedBatchNormalization, can_fuse, weighing_rows
+from eactf.nn.normalization import (
+    FusedBatchNormalization,
+    can_fuse,
+    composed_normalization,
+    weighing_rows,
+)
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(2.0, 3.0, (4, 5, 3, 6)).astype("float32")
@@ -80,11 +85,73 @@ def test_low_precision_keeps_float32_statistics(dtype):
     )
 
 
-def test_one_position_of_one_image_gives_the_offset_and_numbers():
-    inner = layer_with((None, 1, 1, 6))
-    outputs = FusedBatchNormalization(inner)(INPUTS[:1, :1, :1], training=True)
-    np.testing.assert_allclose(outputs[0, 0, 0], inner.beta.numpy(), atol=1e-6)
-    assert np.isfinite(inner.moving_variance.numpy()).all()
+def by_moving_averages(layer, rows):
+    """What `layer` makes of `rows` in evaluation, in float64."""
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy().astype("float64")
+    gamma = 1.0 if layer.gamma is None else layer.gamma.numpy()
+    beta = 0.0 if layer.beta is None else layer.beta.numpy()
+    return (rows - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (None, None)], ids=str)
+def test_one_position_of_one_image_is_normalised_by_the_moving_averages_and_moves_none(shape):
+    inner = layer_with((None, *shape, 6))
+    before = [variable.numpy() for variable in inner.weights]
+    fused = FusedBatchNormalization(inner)
+    expected = by_moving_averages(inner, INPUTS[:1, :1, :1])
+    step = tf.function(
+        lambda rows: fused(rows, training=True), input_signature=[tf.TensorSpec((None, *shape, 6))]
+    )
+    np.testing.assert_allclose(step(INPUTS[:1, :1, :1]), expected, rtol=1e-5, atol=1e-5)
+    for variable, value in zip(inner.weights, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    outputs = step(INPUTS[:2, :1, :1]).numpy().reshape(2, 6)
+    np.testing.assert_allclose(outputs.mean(axis=0), inner.beta.numpy(), atol=1e-5)
+    two = INPUTS[:2, 0, 0].astype("float64")
+    for variable, old, new in [
+        (inner.moving_mean, before[2], two.mean(axis=0)),
+        (inner.moving_variance, before[3], two.var(axis=0, ddof=1)),
+    ]:
+        np.testing.assert_allclose(variable.numpy(), 0.9 * old + 0.1 * new, rtol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_lone_row_is_normalised_by_the_moving_averages_and_moves_none(affine):
+    layer = layer_with((None, 6), scale=affine, center=affine)
+    before = [variable.numpy() for variable in layer.weights]
+    rows = tf.constant(INPUTS[:1, 0, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        outputs = composed_normalization(layer, rows)
+        loss = tf.reduce_sum(outputs)
+    np.testing.assert_allclose(outputs, by_moving_averages(layer, rows.numpy()), rtol=1e-5)
+    for variable, value in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    gamma = layer.gamma.numpy() if affine else 1.0
+    slope = gamma / np.sqrt(layer.moving_variance.numpy() + 1e-3)
+    np.testing.assert_allclose(tape.gradient(loss, rows)[0], slope * np.ones(6), rtol=1e-4)
+    composed_normalization(layer, tf.constant(INPUTS[:2, 0, 0]))
+    assert (layer.moving_mean.numpy() != before[-2]).all()
+
+
+def test_a_lone_row_among_two_replicas_moves_nothing_on_either(two_devices):
+    with two_devices.scope():
+        layer = layer_with((None, 6), synchronized=True)
+    before = [variable.numpy() for variable in layer.weights]
+    expected = by_moving_averages(layer, INPUTS[:1, 0, 0])
+
+    def replica(weight):
+        with weighing_rows(weight):
+            return composed_normalization(layer, tf.constant(INPUTS[:1, 0, 0]))
+
+    weights = two_devices.experimental_distribute_values_from_function(
+        lambda context: tf.constant([1.0, 0.0][context.replica_id_in_sync_group])
+    )
+    got = two_devices.run(replica, (weights,))
+    first = two_devices.experimental_local_results(got)[0]
+    np.testing.assert_allclose(first, expected, rtol=1e-5)
+    for variable, value in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
-from eactf.errors import DataError, EactfError, Interrupted, RecipeError
-from eactf.report.cells import finished_run, make_cell, read_run, run_recipe
+from eactf.errors import DataError, Interrupted, RecipeError, TrainingError, UsageError
+from eactf.recipe import load_recipe
+from eactf.report.cells import finished_run, make_cell, read_run
 from eactf.report.comparison import run_cells
+from eactf.report.finished import finished_rows
 
 
 def result(accuracy):
-    return {"method": "eac", "mean_of_last_epochs": {"accuracy": accuracy, "macro_recall": 0.5}}
+    figures = {"accuracy": accuracy, "macro_recall": 0.5}
+    sections = ("last_epoch", "mean_of_last_epochs", "best_on_validation")
+    facts = {"method": "eac", "judged_on": "test", "seconds": 60.0, "epochs": 3}
+    return facts | dict.fromkeys(sections, figures)
 
 
 class Trainer:
@@ -31,7 +40,7 @@ class Trainer:
             raise failure
         if not failure:
             (folder / "result.json").write_text(json.dumps(result(0.5 + cell.seed / 10)))
-        return failure
+        return (4 if failure else 0), failure
 
 
 def cells(count=3, **settings):
@@ -97,24 +106,119 @@ def test_a_folder_without_a_finished_run_is_named(tmp_path):
     (tmp_path / "status.json").write_text("{}")
     with pytest.raises(DataError, match="it was not finished"):
         read_run(tmp_path)
-    (tmp_path / "result.json").write_text("[]")
-    with pytest.raises(DataError, match="not the result of a run"):
+    for damaged in ("[]", '{"mean_of_last_epochs": 1}'):
+        (tmp_path / "result.json").write_text(damaged)
+        with pytest.raises(DataError, match="not the result of a run"):
+            read_run(tmp_path)
+    (tmp_path / "result.json").write_text(json.dumps({**result(0.5), "last_epoch": 1}))
+    with pytest.raises(DataError, match="last_epoch has no accuracy"):
         read_run(tmp_path)
 
 
-def test_runs_that_differ_in_the_seed_alone_have_one_recipe(tmp_path):
-    from eactf.recipe import load_recipe
+def finished(folder, accuracy, *settings):
+    folder.mkdir()
+    resolved = load_recipe("quickstart", settings)
+    (folder / "recipe.yaml").write_text(resolved.dump_yaml(), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result(accuracy)))
+    return folder
 
-    texts = []
-    for name, settings in {"a": ["seed=1"], "b": ["seed=2"], "c": ["train.epochs=3"]}.items():
-        (tmp_path / name).mkdir()
-        resolved = load_recipe("quickstart", settings)
-        (tmp_path / name / "recipe.yaml").write_text(resolved.dump_yaml(), encoding="utf-8")
-        texts.append(run_recipe(tmp_path / name))
-    assert texts[0] == texts[1] != texts[2]
+
+def test_finished_runs_that_differ_in_the_seed_alone_are_one_row(tmp_path):
+    runs = [
+        finished(tmp_path / "a", 0.5, "seed=1"),
+        finished(tmp_path / "b", 0.6, "seed=2"),
+        finished(tmp_path / "c", 0.7, "train.epochs=3"),
+    ]
+    rows = finished_rows(runs)
+    assert [row.name for row in rows] == ["a, eac", "c, eac"]
+    assert [len(row.results) for row in rows] == [2, 1]
+
+
+def test_one_run_counted_twice_is_refused(tmp_path):
+    runs = [finished(tmp_path / name, 0.5, "seed=1") for name in ("a", "b")]
+    with pytest.raises(UsageError, match="are one recipe with one seed"):
+        finished_rows(runs)
+
+
+def test_runs_of_different_data_are_warned_of(tmp_path, capsys):
+    finished_rows(
+        [
+            finished(tmp_path / "a", 0.5),
+            finished(tmp_path / "b", 0.5, "data.drawn.difficulty=0.1"),
+        ]
+    )
+    assert "different data" in capsys.readouterr().err
+
+
+def test_a_run_without_the_best_on_test_says_so(tmp_path, capsys):
+    finished_rows([finished(tmp_path / "a", 0.5)], optimistic=True)
+    assert "was not run with report.best_on_test" in capsys.readouterr().err
 
 
 def test_a_cell_in_a_process_of_its_own_says_why_it_failed(tmp_path):
     overrides = ["model.backbone=keras_applications:NoSuchNet"]
-    with pytest.raises(EactfError, match=r"mine, seed 0: model\.backbone"):
+    with pytest.raises(UsageError, match=r"model\.backbone = keras_applications:NoSuchNet"):
         run_cells(cells(1, overrides=overrides), tmp_path)
+
+
+def test_when_every_cell_fails_the_comparison_fails(tmp_path):
+    trainer = Trainer(seed0="the loss is nan", seed1="the loss is nan", seed2="the loss is inf")
+    with pytest.raises(TrainingError, match="every run failed; the last: the loss is inf"):
+        run_cells(cells(), tmp_path, train=trainer)
+    assert len(json.loads((tmp_path / "index.json").read_text())) == 3
+
+
+def test_the_index_keeps_what_was_run_before_and_spares_another_programs_file(tmp_path):
+    run_cells(cells(1), tmp_path, train=Trainer())
+    run_cells(cells(1, overrides=["train.epochs=3"]), tmp_path, train=Trainer())
+    assert len(json.loads((tmp_path / "index.json").read_text())) == 2
+    (tmp_path / "index.json").write_text('{"title": "mine"}')
+    with pytest.raises(UsageError, match="is not of a comparison"):
+        run_cells(cells(1), tmp_path, train=Trainer())
+    assert (tmp_path / "index.json").read_text() == '{"title": "mine"}'
+    with pytest.raises(UsageError, match="is a file"):
+        run_cells(cells(1), tmp_path / "index.json", train=Trainer())
+
+
+def test_the_best_on_test_is_run_for_only_where_it_is_missing(tmp_path):
+    trainer = Trainer()
+    run_cells(cells(1), tmp_path, train=trainer)
+    optimistic = cells(1, overrides=["report.best_on_test=true"])
+    assert optimistic[0].key == cells(1)[0].key
+    (outcome,) = run_cells(optimistic, tmp_path, train=trainer)
+    assert len(trainer.trained) == 2
+    told = {**result(0.5), "best_on_test": {"accuracy": 0.6}}
+    (outcome.folder / "result.json").write_text(json.dumps(told))
+    run_cells(optimistic, tmp_path, train=trainer)
+    run_cells(cells(1), tmp_path, train=trainer)
+    assert len(trainer.trained) == 2
+
+
+def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
+    """SIGTERM to the comparison alone: the cell ends too, and its folder says so."""
+    settings = ["data.drawn.train=200", "model.width=4", "train.epochs=1000"]
+    command = [sys.executable, "-m", "eactf", "compare", "quickstart", "--folder", str(tmp_path)]
+    command += [word for setting in settings for word in ("--set", setting)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        status = wait_for(tmp_path)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=120)[1].decode()
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "the same command goes on with this one" in said
+    assert json.loads(status.read_text())["state"] == "interrupted"
+
+
+def wait_for(folder):
+    """The status file of the one run in `folder`, once an epoch of it is done."""
+    for _ in range(600):
+        for status in folder.glob("*/status.json"):
+            try:
+                if json.loads(status.read_text()).get("epoch", 0) >= 1:
+                    return status
+            except ValueError:
+                pass
+        time.sleep(0.2)
+    raise AssertionError("no epoch was trained")

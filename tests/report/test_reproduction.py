@@ -24,10 +24,11 @@ from eactf.report.table import Runs, tabulate
 TABLE = find_table("table1")
 
 
-def packed(path, source="a folder", **notes):
+def packed(path, source="a folder", classes=2, **notes):
     images = np.zeros((4, 8, 8, 1), np.uint8)
     part = Samples(images=images, ids=np.arange(4), given=np.array([0, 1, 0, 1]))
-    write_packed(path, Dataset(("sad", "happy"), {"train": part}, source, notes))
+    names = tuple(f"class {number}" for number in range(classes))
+    write_packed(path, Dataset(names, {"train": part}, source, notes))
     return path
 
 
@@ -47,8 +48,10 @@ def test_a_packed_file_says_which_data_set_it_holds(tmp_path, source, notes, nam
 
 
 def test_a_data_set_can_be_named_and_faces_can_be_drawn(tmp_path):
-    path = packed(tmp_path / "mine.h5")
+    path = packed(tmp_path / "mine.h5", classes=7)
     assert recognise(f"raf-db={path}") == TableData("raf-db", path)
+    with pytest.raises(DataError, match="has 7 classes, CIFAR-100 has 100"):
+        recognise(f"cifar-100={path}")
     assert recognise("drawn-faces") == TableData("drawn-faces", None)
     with pytest.raises(UsageError, match="there is no data set 'rafdb'") as caught:
         recognise(f"rafdb={path}")
@@ -111,9 +114,10 @@ def test_networks_of_one_table_have_costs_of_their_own():
 
 
 def test_a_row_that_the_table_lacks_is_told_with_those_it_has():
-    assert chosen_names("--row", ["EAC"], TABLE.rows) == ("EAC",)
-    with pytest.raises(UsageError, match="--row 'eac': the table has no such name") as caught:
-        chosen_names("--row", ["eac"], TABLE.rows)
+    assert chosen_names("--row", ["EAC", "eac"], TABLE.rows) == ("EAC",)
+    assert chosen_names("--column", ["30%", "10 %"], TABLE.columns) == ("30 %", "10 %")
+    with pytest.raises(UsageError, match="--row 'EAK': the table has no such name") as caught:
+        chosen_names("--row", ["EAK"], TABLE.rows)
     assert "Baseline, SCN, RUL, EAC" in str(caught.value)
 
 

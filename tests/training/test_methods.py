@@ -8,11 +8,13 @@ import keras
 import numpy as np
 import pytest
 
+from eactf.errors import Interrupted, TrainingError
+
 # Keras 3.15 reads its variables in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = {
-    "attention_consistency": ("method.views=4",),
+    "attention_consistency": ("method.views=4", "data.drawn.size=24"),
     "rul": ("method.embedding=8",),
     "scn": ("method.relabel_epoch=1", "method.relabel_margin=0.01"),
     "cross_entropy": ("method.generalized=0.7", "method.label_smoothing=0.1"),
@@ -56,6 +58,50 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
         assert len(changed) == result["relabelled"]["samples_changed"] > 0
     else:
         assert result["relabelled"] is None
+
+
+SCN = ("method.name=scn", "train.epochs=4", *CASES["scn"])
+
+
+@pytest.mark.parametrize("failure", [Interrupted, TrainingError])
+def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
+    recipe, tmp_path, monkeypatch, failure
+):
+    from eactf.training import run as module
+
+    methods = []
+
+    class Stop(module.StepGuard):
+        def on_epoch_begin(self, epoch, logs=None):
+            methods.append(self.model)
+            if epoch == 2:
+                raise failure("enough")
+
+    monkeypatch.setattr(module, "StepGuard", Stop)
+    with pytest.raises(failure, match="enough"):
+        module.train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"])
+    written = rows(tmp_path / "run" / "relabels.csv")
+    ledger = methods[0].ledger
+    assert [int(row["id"]) for row in written] == ledger.ids.tolist()
+    assert {int(row["epoch"]) for row in written} == set(ledger.epochs) <= {1, 2}
+    assert len(ledger) > 0
+
+
+def test_the_changes_reported_are_those_of_the_last_epoch_not_of_the_best(
+    recipe, tmp_path, monkeypatch
+):
+    from eactf.training import run as module
+
+    class FirstIsBest(module.Checkpoints):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, {**(logs or {}), self.monitor: -epoch})
+
+    monkeypatch.setattr(module, "Checkpoints", FirstIsBest)
+    result = module.train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"]).result
+    assert result["best_on_validation"]["epoch"] == 1
+    written = rows(tmp_path / "run" / "relabels.csv")
+    assert max(int(row["epoch"]) for row in written) > 1
+    assert result["relabelled"]["changes"] == len(written)
 
 
 @pytest.mark.parametrize("name", CASES)
