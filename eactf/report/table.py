@@ -99,7 +99,7 @@ class ComparisonTable:
         heads += ["best on valid."]
         heads += ["best on test (optimistic)"] if self.optimistic else []
         heads += ["macro recall", *(["wrong learnt"] if self._has("learnt_wrong") else [])]
-        return [*heads, "cost", "paper"]
+        return [*heads, "cost", *(["paper"] if self._has("paper") else [])]
 
     def cells(self) -> list[list[str]]:
         """The rows under `columns`, as text."""
@@ -156,7 +156,7 @@ class ComparisonTable:
         figures += [row.learnt_wrong] if self._has("learnt_wrong") else []
         cells += [_percent(figure) for figure in figures]
         cells.append("-" if row.cost is None else f"{row.cost:.2f}x")
-        return [*cells, _published(row)]
+        return [*cells, *([_published(row)] if self._has("paper") else [])]
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
