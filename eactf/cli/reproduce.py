@@ -128,10 +128,10 @@ def _run(
     for data, group in cells.items():
         table = tell_table(_of(outcomes, group), optimistic=optimistic)
         heads, lines = grid(work, data, table)
-        console.say(f"\n{work.table.title}: {data.name}", markup=False)
+        console.say(f"\n{data.name}, {work.budget} budget", markup=False)
         console.table(heads, lines)
         console.say("percent, mean of the last epochs (standard deviation over the seeds)")
-        show_table(table)
+        show_table(table.without_prefix(f"{data.name}, "))
         texts += [f"### {data.name}\n\n{markdown_table(heads, lines)}", table.markdown()]
         rows += table.rows
     save_tables(
@@ -176,7 +176,7 @@ def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
     console.say(f"  source     {table.source}", markup=False)
     for item in data:
         if table.paper and item.name not in table.paper:
-            console.warn(f"the paper has no numbers for {item.name}: {_wanted(work)}")
+            console.warn(f"the paper has no numbers for {item.name}; {_wanted(work)}")
     if work.budget == "small":
         console.warn(
             "the small budget is not the paper's protocol: compare the order of the rows, not "

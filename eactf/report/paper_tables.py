@@ -78,8 +78,11 @@ class PaperTable(Section):
 
 
 def list_tables() -> dict[str, PaperTable]:
-    """Every shipped table by name."""
-    return {name: _read(text) for name, text in shipped_tables().items()}
+    """Every shipped table by name: the paper's first, then its supplement's, then the curves."""
+    texts = shipped_tables()
+    order = ("table", "supplement", "figure")
+    names = sorted(texts, key=lambda name: [not name.startswith(kind) for kind in order])
+    return {name: _read(texts[name]) for name in names}
 
 
 def find_table(name: str) -> PaperTable:

@@ -92,6 +92,11 @@ class ComparisonTable:
     rows: tuple[Row, ...]
     optimistic: bool = False
 
+    def without_prefix(self, prefix: str) -> ComparisonTable:
+        """The same table with rows named without what all of them begin with."""
+        rows = tuple(replace(row, name=row.name.removeprefix(prefix)) for row in self.rows)
+        return replace(self, rows=rows)
+
     def columns(self) -> list[str]:
         """The headings; figures are percent, `mean (sd)` over the seeds."""
         heads = ["", "n", "judged on", "last epoch", "mean of last"]
