@@ -1,7 +1,8 @@
 """The shape of the EAC paper's table 1 on drawn faces: methods times noise rates, several seeds.
 
-Small faces, a small network and few of them, so that all cells together take about an hour on two
-CPU cores. Cells are run seed by seed; finished ones are kept in the folder and not run again.
+Small faces, few of them and a small network, for two CPU cores; a cell took 1.5 to 9 minutes on one
+that had other work as well. Cells are run seed by seed; finished ones are kept in the folder and
+not run again.
 
     python benchmarks/drawn_table.py --seeds 3
     python benchmarks/drawn_table.py --seeds 3 --set data.drawn.train=1500 --set train.epochs=40

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from eactf.report.table import ComparisonTable
 
 __all__ = [
+    "Wanted",
     "check_outputs",
     "compare",
     "save_tables",
@@ -28,8 +31,32 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What `compare` and `reproduce` are both told: how to run, and which tables to make of it."""
+
+    seeds: int
+    overrides: tuple[str, ...]
+    folder: Path
+    csv_file: Path | None
+    markdown: Path | None
+    overwrite: bool
+    best_on_test: bool
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The `key=value` texts for every recipe."""
+        return self.overrides + (("report.best_on_test=true",) if self.best_on_test else ())
+
+
 def table_options(command: Any) -> Any:
-    """What `compare` and `reproduce` share: seeds, where the runs go, the forms of the table."""
+    """Give a command the options of `Wanted`, as its argument `wanted`."""
+
+    @functools.wraps(command)
+    def with_wanted(**given: Any) -> Any:
+        own = {field.name: given.pop(field.name) for field in fields(Wanted)}
+        return command(**given, wanted=Wanted(**own))
+
     options = [
         click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100)),
         click.option(
@@ -56,8 +83,8 @@ def table_options(command: Any) -> Any:
         ),
     ]
     for option in reversed(options):
-        command = option(command)
-    return json_option(command)
+        with_wanted = option(with_wanted)
+    return json_option(with_wanted)
 
 
 @click.command()
@@ -69,13 +96,7 @@ def compare(
     subjects: tuple[str, ...],
     data: Path | None,
     methods: str | None,
-    seeds: int,
-    overrides: tuple[str, ...],
-    folder: Path,
-    csv_file: Path | None,
-    markdown: Path | None,
-    overwrite: bool,
-    best_on_test: bool,
+    wanted: Wanted,
 ) -> None:
     """Compare recipes over several seeds, or runs that are finished.
 
@@ -88,18 +109,17 @@ def compare(
     from eactf.report.finished import finished_rows
     from eactf.report.table import tabulate
 
-    check_outputs(csv_file, markdown, overwrite=overwrite)
-    folders = _runs(subjects)
+    check_outputs(wanted)
+    folders, optimistic = _runs(subjects), wanted.best_on_test
     if folders:
-        _refuse_beside_runs(data=data, methods=methods, overrides=overrides, seeds=seeds > 1)
-        rows = finished_rows(folders, optimistic=best_on_test)
-        table = tabulate(rows, optimistic=best_on_test)
+        given = {"data": data, "methods": methods, "set": wanted.overrides}
+        _refuse_beside_runs(**given, seeds=wanted.seeds > 1)
+        table = tabulate(finished_rows(folders, optimistic=optimistic), optimistic=optimistic)
     else:
-        chosen = tuple(overrides) + (("report.best_on_test=true",) if best_on_test else ())
-        cells = _cells(subjects, _method_names(methods), seeds, chosen, data)
-        table = tell_table(run_cells(cells, folder), optimistic=best_on_test)
+        cells = _cells(subjects, _method_names(methods), wanted, data)
+        table = tell_table(run_cells(cells, wanted.folder), optimistic=optimistic)
     show_table(table)
-    save_tables(table.csv(), table.markdown(), csv_file, markdown)
+    save_tables(table.csv(), table.markdown(), wanted)
 
 
 def tell_table(outcomes: Sequence[Outcome], *, optimistic: bool) -> ComparisonTable:
@@ -137,24 +157,24 @@ def show_table(table: ComparisonTable) -> None:
         console.table(table.recall_columns(), table.recall_cells())
 
 
-def check_outputs(*paths: Path | None, overwrite: bool) -> None:
+def check_outputs(wanted: Wanted) -> None:
     """`UsageError` for files that cannot be written, before hours are spent on their contents."""
-    for path in paths:
+    for path in (wanted.csv_file, wanted.markdown):
         if path is None:
             continue
         if not path.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent} to write {path} into")
-        if path.is_dir() or (path.exists() and not overwrite):
+        if path.is_dir() or (path.exists() and not wanted.overwrite):
             raise UsageError(
                 f"{path} exists and is not overwritten", hint="another name, or --overwrite"
             )
 
 
-def save_tables(csv: str, text: str, csv_file: Path | None, markdown: Path | None) -> None:
+def save_tables(csv: str, markdown: str, wanted: Wanted) -> None:
     """Write the files that were asked for: the figures, and the tables in Markdown."""
     from eactf.files import write_text
 
-    for path, content in ((csv_file, csv), (markdown, text)):
+    for path, content in ((wanted.csv_file, csv), (wanted.markdown, markdown)):
         if path is not None:
             write_text(path, content)
             console.say(f"written: {path}", markup=False)
@@ -176,9 +196,7 @@ def _runs(subjects: Sequence[str]) -> list[Path]:
 
 
 def _refuse_beside_runs(**given: object) -> None:
-    named = [
-        f"--{'set' if name == 'overrides' else name}" for name, value in given.items() if value
-    ]
+    named = [f"--{name}" for name, value in given.items() if value]
     if named:
         raise UsageError(
             f"{named[0]} has no effect on runs that are finished",
@@ -212,8 +230,7 @@ def _method_names(text: str | None) -> list[str]:
 def _cells(
     subjects: Sequence[str],
     methods: Sequence[str],
-    seeds: int,
-    overrides: Sequence[str],
+    wanted: Wanted,
     data: Path | None,
 ) -> list[Cell]:
     from eactf.report.cells import make_cell
@@ -223,10 +240,11 @@ def _cells(
     cells = []
     for subject in subjects:
         for method in methods:
-            chosen = [*overrides, *([f"method.name={method}"] if method else [])]
+            chosen = [*wanted.settings, *([f"method.name={method}"] if method else [])]
             row = _row_name(subject, method, alone=len(subjects) == 1)
             cells += [
-                make_cell(row, subject, seed, overrides=chosen, data=data) for seed in range(seeds)
+                make_cell(row, subject, seed, overrides=chosen, data=data)
+                for seed in range(wanted.seeds)
             ]
     return cells
 

@@ -10,7 +10,7 @@ import click
 
 from eactf import console
 
-__all__ = ["FILE_PATH", "data_settings", "json_option"]
+__all__ = ["FILE_PATH", "json_option"]
 
 FILE_PATH = click.Path(path_type=Path)
 
@@ -31,13 +31,3 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
         callback=_use_json,
         help="Print JSON lines for machines.",
     )(command)
-
-
-def data_settings(path: Path | None) -> dict[str, tuple[object, str]]:
-    """What `--data PATH` sets in a recipe: the path, and whether it is packed data or images."""
-    if path is None:
-        return {}
-    from eactf.data.opened import holds_images  # NumPy and h5py only where needed
-
-    source = "images" if holds_images(path) else "packed"
-    return {"data.path": (str(path.absolute()), "--data"), "data.source": (source, "--data")}

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from eactf import console
-from eactf.cli.compare import check_outputs, save_tables, show_table, table_options, tell_table
+from eactf.cli.compare import (
+    Wanted,
+    check_outputs,
+    save_tables,
+    show_table,
+    table_options,
+    tell_table,
+)
 from eactf.cli.options import FILE_PATH
 from eactf.errors import UsageError
 
@@ -54,13 +61,7 @@ def reproduce(
     columns: tuple[str, ...],
     weights: Path | None,
     plan: bool,
-    seeds: int,
-    overrides: tuple[str, ...],
-    folder: Path,
-    csv_file: Path | None,
-    markdown: Path | None,
-    overwrite: bool,
-    best_on_test: bool,
+    wanted: Wanted,
 ) -> None:
     """Run a paper's table and set its numbers beside yours; without TABLE, list the tables.
 
@@ -76,21 +77,20 @@ def reproduce(
     if table is None:
         _list_tables()
         return
-    check_outputs(csv_file, markdown, overwrite=overwrite)
+    check_outputs(wanted)
     found = find_table(table)
     if weights is not None and budget == "small":
         raise UsageError(
             "--weights goes with --budget paper",
             hint="the small budget has a small network of its own, from random weights",
         )
-    chosen = overrides + (("report.best_on_test=true",) if best_on_test else ())
     work = Work(
         found,
         budget,
         chosen_names("--row", rows, found.rows),
         chosen_names("--column", columns, found.columns),
-        seeds,
-        chosen,
+        wanted.seeds,
+        wanted.settings,
         weights,
     )
     if not files:
@@ -104,25 +104,18 @@ def reproduce(
     cells = {item: table_cells(work, item) for item in data}
     _introduce(work, table, data)
     if plan:
-        _tell_plan([cell for group in cells.values() for cell in group], folder)
+        _tell_plan([cell for group in cells.values() for cell in group], wanted.folder)
         return
-    _run(work, cells, folder, csv_file, markdown, optimistic=best_on_test)
+    _run(work, cells, wanted)
 
 
-def _run(
-    work: Work,
-    cells: dict[TableData, list[Cell]],
-    folder: Path,
-    csv_file: Path | None,
-    markdown: Path | None,
-    *,
-    optimistic: bool,
-) -> None:
+def _run(work: Work, cells: dict[TableData, list[Cell]], wanted: Wanted) -> None:
     from eactf.report.comparison import run_cells
     from eactf.report.reproduction import grid
     from eactf.report.table import ComparisonTable, markdown_table
 
-    outcomes = run_cells([cell for group in cells.values() for cell in group], folder)
+    optimistic = wanted.best_on_test
+    outcomes = run_cells([cell for group in cells.values() for cell in group], wanted.folder)
     texts: list[str] = []
     rows: list[Row] = []
     for data, group in cells.items():
@@ -134,9 +127,7 @@ def _run(
         show_table(table.without_prefix(f"{data.name}, "))
         texts += [f"### {data.name}\n\n{markdown_table(heads, lines)}", table.markdown()]
         rows += table.rows
-    save_tables(
-        ComparisonTable(tuple(rows), optimistic).csv(), "\n".join(texts), csv_file, markdown
-    )
+    save_tables(ComparisonTable(tuple(rows), optimistic).csv(), "\n".join(texts), wanted)
 
 
 def _of(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> list[Outcome]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eactf.cli.options import FILE_PATH, data_settings, json_option
+from eactf.cli.options import FILE_PATH, json_option
 
 __all__ = ["train"]
 
@@ -36,6 +36,7 @@ def train(
     eactf train --recipe ferplus-noise20 --data ferplus.h5 --set train.epochs=20
     eactf train --recipe my-data.yaml --data faces/
     """
+    from eactf.data.opened import data_settings
     from eactf.recipe import load_recipe
 
     resolved = load_recipe(recipe, overrides, data_settings(data))

@@ -16,7 +16,7 @@ from eactf.data.records import Dataset
 from eactf.data.sources import SourceOptions, open_source
 from eactf.data.sources.packed import is_packed
 
-__all__ = ["holds_images", "open_data"]
+__all__ = ["data_settings", "holds_images", "open_data"]
 
 _HDF5 = (".h5", ".hdf5", ".hdf")
 _AS_THEY_ARE = SourceOptions()
@@ -27,6 +27,14 @@ def holds_images(path: Path) -> bool:
     if path.is_file() and h5py.is_hdf5(path):
         return not is_packed(path)
     return path.is_dir() or (path.exists() and path.suffix.lower() not in _HDF5)
+
+
+def data_settings(path: Path | None) -> dict[str, tuple[object, str]]:
+    """What `--data PATH` sets in a recipe: the path, and whether it is packed data or images."""
+    if path is None:
+        return {}
+    source = "images" if holds_images(path) else "packed"
+    return {"data.path": (str(path.absolute()), "--data"), "data.source": (source, "--data")}
 
 
 def open_data(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eactf.data.opened import holds_images
+from eactf.data.opened import data_settings
 from eactf.errors import DataError
 from eactf.recipe import Recipe, load_recipe
 from eactf.report.inputs import inputs_digest
@@ -70,16 +70,9 @@ def make_cell(
 ) -> Cell:
     """The cell of `recipe` under `overrides` (`key=value`); raises what loading it does."""
     settings = [*overrides, f"seed={seed}"]
-    extra: dict[str, tuple[object, str]] = {}
     arguments = ["--recipe", recipe]
-    if data is not None:
-        source = "images" if holds_images(data) else "packed"
-        extra = {
-            "data.path": (str(data.absolute()), "--data"),
-            "data.source": (source, "--data"),
-        }
-        arguments += ["--data", str(data.absolute())]
-    resolved = load_recipe(recipe, settings, extra)
+    arguments += [] if data is None else ["--data", str(data.absolute())]
+    resolved = load_recipe(recipe, settings, data_settings(data))
     for setting in settings:
         arguments += ["--set", setting]
     return Cell(

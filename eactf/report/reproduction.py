@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eactf.data.opened import holds_images
 from eactf.data.packed import open_packed
 from eactf.data.readers.catalogue import all_cards
 from eactf.data.records import Dataset
@@ -74,7 +75,7 @@ def recognise(text: str) -> TableData:
 
 
 def _opened(path: Path) -> Dataset:
-    if path.is_dir() or (path.is_file() and path.suffix not in (".h5", ".hdf5")):
+    if holds_images(path):
         raise UsageError(
             f"{path} is not packed data", hint=f"pack it first: eactf data pack {path} -o data.h5"
         )

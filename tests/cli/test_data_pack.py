@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eactf.cli.options import data_settings
+from eactf.data.opened import data_settings
 from eactf.data.packed import open_packed
 from eactf.data.readers.catalogue import NAMES
 
