@@ -1,12 +1,16 @@
 """eactf: train image classifiers on noisy labels with Keras and TensorFlow.
 
-Importing eactf imports no TensorFlow; the names below load when they are first used.
+Importing eactf imports no TensorFlow; the names below load when they are first used. It does ask
+TensorFlow for its fast CPU kernels (`eactf.kernels`), which works only before TensorFlow is
+imported.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from eactf.kernels import prefer_onednn
 
 if TYPE_CHECKING:
     from eactf import losses, nn, optimizers
@@ -40,6 +44,9 @@ _HOMES = {
     "build_classifier": "eactf.nn.classifier",
 }
 _MODULES = ("losses", "nn", "optimizers")
+
+
+prefer_onednn()
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import eactf  # before TensorFlow, which reads what it asks for once  # noqa: F401
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 

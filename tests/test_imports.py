@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 
 LEVELS = (
-    ("eactf.errors", "eactf.files"),
+    ("eactf.errors", "eactf.files", "eactf.kernels"),
     ("eactf.console", "eactf.quiet"),
     ("eactf.progress",),
     ("eactf.recipe", "eactf.data"),

@@ -5,7 +5,7 @@
     runs/NAME/
       recipe.yaml         the resolved recipe, every line saying where it came from
       command.txt         the command
-      environment.json    versions, devices, platform
+      environment.json    versions, devices, platform, CPU features and kernels
       labels.csv          id, given, clean of every training sample
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
@@ -30,6 +30,7 @@ from typing import Any
 
 from eactf.errors import UsageError
 from eactf.files import write_text
+from eactf.kernels import kernel_facts
 
 __all__ = ["RunFolder"]
 
@@ -88,7 +89,7 @@ class RunFolder:
         self.write_text(name, json.dumps(content, indent=2, default=_plain) + "\n")
 
     def write_environment(self, devices: str) -> None:
-        """Write versions, devices and platform."""
+        """Write versions, devices, platform, and what decides the CPU's kernels."""
         versions = {name: _version(name) for name in _PACKAGES}
         self.write_json(
             "environment.json",
@@ -98,6 +99,7 @@ class RunFolder:
                 "platform": platform.platform(),
                 "processor_count": os.cpu_count(),
                 "devices": devices,
+                "kernels": kernel_facts(),
             },
         )
 

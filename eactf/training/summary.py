@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from rich.markup import escape
 
 from eactf import console
 from eactf.data.noise import NoiseManifest
+from eactf.kernels import describe_kernels, kernel_facts
 from eactf.recipe import ResolvedRecipe
 from eactf.training.progress import format_duration
 from eactf.training.session import Session
@@ -48,6 +50,8 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
             markup=False,
         )
     console.say(f"  devices    {describe_devices(session.strategy)}, {recipe.train.precision}")
+    if not tf.config.list_logical_devices("GPU"):
+        console.say(f"  kernels    {describe_kernels()}", markup=False)
     if folder is not None:
         console.say(f"  folder     {folder}", markup=False)
     console.say()
@@ -64,6 +68,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         map_size=[map_height, map_width],
         weights=None if session.weights is None else str(session.weights.path),
         devices=describe_devices(session.strategy),
+        kernels=kernel_facts(),
     )
 
 

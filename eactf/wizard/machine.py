@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from eactf.kernels import cpu_flags
+
 __all__ = ["Gpu", "Machine", "look_at_machine", "read_bfloat16", "read_gpus", "read_memory"]
 
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
@@ -70,11 +72,7 @@ def read_bfloat16(cpuinfo: str) -> str:
     >>> read_bfloat16("flags\\t\\t: fpu avx2 avx512_bf16\\n")
     'avx512_bf16'
     """
-    flags = set()
-    for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "flags":
-            flags.update(value.split())
+    flags = cpu_flags(cpuinfo)
     return next((flag for flag in _BFLOAT16_FLAGS if flag in flags), "")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fresh_processes import fresh_environment
 
 from eactf.recipe import load_recipe
-
-ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = (
     "data.drawn.train=60",
@@ -44,7 +42,7 @@ def eactf():
         return subprocess.run(
             [*start, *map(str, arguments)],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=fresh_environment(),
             capture_output=True,
             text=True,
             timeout=200,

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from fresh_processes import on_x86
 
 FILES = {
     "recipe.yaml",
@@ -116,11 +117,14 @@ def test_the_resolved_recipe_says_where_its_values_came_from_and_loads_again(tra
 
 
 def test_command_and_environment_are_kept(trained):
-    _, folder = trained
+    process, folder = trained
     assert (folder / "command.txt").read_text().startswith("eactf train --recipe quickstart --set ")
     environment = read_json(folder / "environment.json")
     assert {"tensorflow", "keras", "numpy"} <= environment["packages"].keys()
     assert "CPU" in environment["devices"]
+    kernels = environment["kernels"]
+    assert kernels["TF_ENABLE_ONEDNN_OPTS"] == ("1" if on_x86() else None)
+    assert ("  kernels    oneDNN" in process.stdout) == bool(kernels["onednn"])
 
 
 def test_the_classifier_opens_with_keras_alone_in_a_process_without_eactf(trained, tmp_path):

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from fresh_processes import fresh_environment, on_x86
 
 from eactf.errors import DataError, Interrupted, RecipeError, TrainingError, UsageError
 from eactf.recipe import load_recipe
@@ -199,7 +200,9 @@ def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
     settings = ["data.drawn.train=200", "model.width=4", "train.epochs=1000"]
     command = [sys.executable, "-m", "eactf", "compare", "quickstart", "--folder", str(tmp_path)]
     command += [word for setting in settings for word in ("--set", setting)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, env=fresh_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     try:
         status = wait_for(tmp_path)
         process.send_signal(signal.SIGTERM)
@@ -209,6 +212,8 @@ def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
     assert process.returncode == 130
     assert "the same command goes on with this one" in said
     assert json.loads(status.read_text())["state"] == "interrupted"
+    kernels = json.loads(status.with_name("environment.json").read_text())["kernels"]
+    assert kernels["TF_ENABLE_ONEDNN_OPTS"] == ("1" if on_x86() else None)
 
 
 def wait_for(folder):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
+from fresh_processes import fresh_environment, on_x86
 
 
 @pytest.fixture
@@ -14,6 +16,7 @@ def eactf(tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "eactf", *map(str, arguments)],
             cwd=tmp_path,
+            env=fresh_environment(),
             capture_output=True,
             text=True,
             timeout=280,
@@ -30,4 +33,7 @@ def test_what_the_wizard_writes_is_timed_and_trains(eactf, folder, tmp_path):
     assert "next:\n  eactf train --recipe my-data.yaml" in told
     told = eactf("train", "--recipe", "my-data.yaml", "--set", "train.epochs=1")
     assert "on test" in told
-    assert (tmp_path / "runs" / "my-data" / "model.keras").is_file()
+    run = tmp_path / "runs" / "my-data"
+    assert (run / "model.keras").is_file()
+    kernels = json.loads((run / "environment.json").read_text())["kernels"]
+    assert kernels["TF_ENABLE_ONEDNN_OPTS"] == ("1" if on_x86() else None)
