@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from workers import Case, Settings
+from workers import NETWORKS, Case, Settings
 
 __all__ = ["Framework"]
 
 
 class Framework:
-    """`eactf.EAC` and `eactf.CrossEntropy` on ResNet-18 with the ImageNet stem."""
+    """`eactf.EAC` and `eactf.CrossEntropy` on one of `NETWORKS`."""
 
     def __init__(self, settings: Settings) -> None:
         from eactf.quiet import start_tensorflow
@@ -21,6 +21,7 @@ class Framework:
         start_tensorflow()
         self.settings = settings
         self.parameters: set[int] = set()
+        self.flops = 0
         self._steps = {case: self._prepare(case) for case in settings.cases}
         self._product: Any = None
 
@@ -43,9 +44,13 @@ class Framework:
         import keras
         import tensorflow as tf
 
+        from eactf.kernels import describe_kernels
+
         return {
             "name": "eactf",
             "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
+            "kernels": describe_kernels(),
+            "flops": self.flops,
             "threads": self.settings.threads,
             "parameters": sorted(self.parameters),
         }
@@ -56,8 +61,11 @@ class Framework:
         import eactf
 
         settings = self.settings
+        network = NETWORKS[settings.network]
         classifier = eactf.build_classifier(
-            "resnet18",
+            network.backbone,
+            stem=network.stem,
+            width=network.width,
             image_size=settings.size,
             channels=settings.channels,
             classes=settings.classes,
@@ -65,6 +73,7 @@ class Framework:
             seed=1,
         )
         self.parameters.add(sum(int(np.prod(v.shape)) for v in classifier.trainable_variables))
+        self.flops = forward_flops(classifier)
         method = eactf.EAC if case.method == "eac" else eactf.CrossEntropy
         model = method(classifier)
         optimizer = eactf.optimizers.Adam(1e-4, coupled_weight_decay=1e-4)
@@ -78,6 +87,21 @@ class Framework:
             return float(model.train_function(batches)["loss"])
 
         return step
+
+
+def forward_flops(classifier: Any) -> int:
+    """Floating point operations of one image's forward pass, two a multiplication and addition.
+
+    Convolutions and dense layers alone: the rest is a few operations a pixel.
+    """
+    import keras
+
+    flops = 0
+    for layer in classifier._flatten_layers(include_self=False):
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            positions = int(np.prod(layer.output.shape[1:-1]))
+            flops += 2 * positions * int(np.prod(layer.kernel.shape))
+    return flops
 
 
 def make_batch(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

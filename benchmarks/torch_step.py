@@ -16,7 +16,7 @@ import torch
 from eactf_step import make_batch
 from torch import Tensor, nn
 from torch.nn import functional
-from workers import Case, Settings
+from workers import NETWORKS, Case, Network, Settings
 
 __all__ = ["Framework"]
 
@@ -44,22 +44,28 @@ class Block(nn.Module):
         return functional.relu(y + self.shortcut(x), inplace=True)
 
 
-class ResNet18(nn.Module):
-    """Images `(n, c, h, w)` -> features `(n, 512, h / 32, w / 32)`; `head` is the dense layer."""
+class ResNet(nn.Module):
+    """Images `(n, c, h, w)` -> the last map `(n, 8 * width, ...)`; `head` is the dense layer."""
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, network: Network, channels: int, classes: int) -> None:
         super().__init__()
+        width = network.width
+        kernel, stride = (7, 2) if network.stem == "imagenet" else (3, 1)
         self.stem = nn.Sequential(
-            nn.Conv2d(channels, 64, 7, 2, 3, bias=False),
-            nn.BatchNorm2d(64),
+            nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, 2, 1),
         )
-        stages = []
-        for before, width, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)):
-            stages += [Block(before, width, stride), Block(width, width, 1)]
+        if network.stem == "imagenet":
+            self.stem.append(nn.MaxPool2d(3, 2, 1))
+        stages, before = [], width
+        for stage in range(4):
+            after = width * 2**stage
+            stages.append(Block(before, after, 2 if stage else 1))
+            stages += [Block(after, after, 1) for _ in range(network.blocks - 1)]
+            before = after
         self.stages = nn.Sequential(*stages)
-        self.head = nn.Linear(512, classes)
+        self.head = nn.Linear(before, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.stages(self.stem(x))
@@ -98,7 +104,7 @@ class Framework:
 
     def _prepare(self, case: Case) -> Callable[[], float]:
         settings = self.settings
-        network = ResNet18(settings.channels, settings.classes)
+        network = ResNet(NETWORKS[settings.network], settings.channels, settings.classes)
         network = network.to(memory_format=torch.channels_last).train()
         self.parameters.add(sum(parameter.numel() for parameter in network.parameters()))
         optimizer = torch.optim.Adam(

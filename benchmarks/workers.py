@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-__all__ = ["MALLOC_TUNED", "Case", "Frame", "Reading", "Settings", "Worker"]
+__all__ = ["MALLOC_TUNED", "NETWORKS", "Case", "Frame", "Network", "Reading", "Settings", "Worker"]
 
 MALLOC_TUNED = {
     "MALLOC_MMAP_MAX_": "0",
@@ -20,6 +20,23 @@ MALLOC_TUNED = {
     "MALLOC_TOP_PAD_": str(256 * 2**20),
 }
 """glibc told to keep what it has been given: page faults then end after the first steps."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A residual network of basic blocks: how many a stage, channels of the first, its stem."""
+
+    backbone: str
+    blocks: int
+    width: int
+    stem: str
+
+
+NETWORKS = {
+    "resnet18": Network("resnet18", 2, 64, "imagenet"),
+    "quickstart": Network("resnet10", 1, 16, "small"),
+}
+"""ResNet-18 as the paper trains it, and the network of the quickstart recipe."""
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +58,7 @@ class Settings:
     threads: int
     pixels: str
     cases: tuple[Case, ...]
+    network: str = "resnet18"
     fused_adam: bool = False
 
 
