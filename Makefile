@@ -1,20 +1,32 @@
 # Two commands on a fresh machine with Python 3.11 to 3.13:
 #   make quickstart   set up .venv, train on drawn faces with 30 % wrong labels, judge the result
 #   make test         set up .venv, check style and types, run the whole test suite
+# While working on the code:
+#   make check        style, types, and the tests that need no TensorFlow
+#   make test ORDER=7 the suite in a random order, the same for the same number
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check clean
+# Two processes with one thread each (tests/conftest.py) keep two cores busier than one with two.
+PYTEST := $(BIN)/python -m pytest -n 2
+ifdef ORDER
+PYTEST += -p randomly --randomly-seed=$(ORDER)
+endif
+
+.PHONY: quickstart test check style clean
 
 quickstart: .venv/installed
 	$(BIN)/eactf train --recipe quickstart
 	$(BIN)/eactf evaluate "$$(ls -td runs/quickstart* | head -n 1)"
 
-test: check
-	$(BIN)/python -m pytest
+test: style
+	$(PYTEST)
 
-check: .venv/installed-for-tests
+check: style
+	EACTF_TESTS_WITHOUT_TENSORFLOW=1 $(PYTEST)
+
+style: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -134,19 +134,6 @@ def test_importing_the_package_and_its_light_half_imports_no_tensorflow():
     )
 
 
-def test_every_public_name_resolves_when_it_is_used():
-    in_a_fresh_process(
-        "import eactf.quiet\n"
-        "eactf.quiet.start_tensorflow()\n"
-        "import eactf, keras\n"
-        "found = {name: getattr(eactf, name) for name in eactf.__all__}\n"
-        "assert issubclass(found['EAC'], keras.Model)\n"
-        "assert issubclass(found['CrossEntropy'], keras.Model)\n"
-        "assert callable(eactf.build_classifier) and callable(eactf.nn.erase)\n"
-        "assert callable(eactf.losses.flip_consistency) and eactf.optimizers.SGD\n"
-    )
-
-
 def test_a_name_that_is_not_there_is_an_attribute_error():
     import eactf
 

@@ -14,7 +14,7 @@ from eactf import kernels
 SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 SAYS = (
     "from tensorflow.python.util import _pywrap_util_port\n"
-    "print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'), _pywrap_util_port.IsMklEnabled())\n"
+    "print(os.environ.get(SWITCH), _pywrap_util_port.IsMklEnabled())\n"
 )
 
 only_on_x86 = pytest.mark.skipif(not on_x86(), reason="x86 alone is switched")
@@ -23,7 +23,7 @@ only_on_x86 = pytest.mark.skipif(not on_x86(), reason="x86 alone is switched")
 def in_a_fresh_process(code, **environment):
     """What `code` prints, and its standard error, in a process that no setting was handed to."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import os, sys\n{code}"],
+        [sys.executable, "-c", f"import os, sys\nSWITCH = {SWITCH!r}\n{code}"],
         env=fresh_environment(TF_CPP_MIN_LOG_LEVEL="3", **environment),
         capture_output=True,
         text=True,
@@ -35,38 +35,33 @@ def in_a_fresh_process(code, **environment):
 
 @only_on_x86
 def test_importing_eactf_asks_for_onednn_and_tensorflow_then_has_it_on():
-    code = "import eactf\nassert 'tensorflow' not in sys.modules\n" + SAYS
-    assert in_a_fresh_process(code)[0] == ["1", "True"]
+    code = (
+        "import eactf\n"
+        "assert 'tensorflow' not in sys.modules\n" + SAYS + "del os.environ[SWITCH]\n"
+        # As if TensorFlow had been imported before, on a CPU where it is on by itself.
+        "eactf.kernels.prefer_onednn()\n"
+    )
+    said, errors = in_a_fresh_process(code)
+    assert said == ["1", "True"]
+    assert "oneDNN kernels" not in errors
 
 
 @only_on_x86
-def test_what_the_user_has_set_stays_and_is_not_warned_of():
-    said, errors = in_a_fresh_process("import eactf.losses\n" + SAYS, **{SWITCH: "0"})
-    assert said == ["0", "False"]
-    assert "eactf" not in errors
-
-
-@only_on_x86
-def test_a_tensorflow_imported_before_without_onednn_is_told_of_once():
+def test_what_the_user_has_set_stays_and_a_tensorflow_without_onednn_is_told_of_in_one_line():
     code = (
         "import tensorflow\n"
-        "del os.environ['TF_ENABLE_ONEDNN_OPTS']\n"  # as on a CPU where it is off by itself
-        "import eactf\n"
-        "import eactf.losses\n" + SAYS
+        "import eactf, eactf.losses\n" + SAYS + "print('told:', file=sys.stderr, flush=True)\n"
+        # As if it had been off by itself: no one has set anything.
+        "del os.environ[SWITCH]\n"
+        "eactf.kernels.prefer_onednn()\n"
     )
     said, errors = in_a_fresh_process(code, **{SWITCH: "0"})
-    assert said == ["None", "False"]
-    told = [line for line in errors.splitlines() if "oneDNN kernels" in line]
+    assert said == ["0", "False"]
+    before, _, after = errors.partition("told:\n")
+    assert "oneDNN kernels" not in before
+    told = [line for line in after.splitlines() if "oneDNN kernels" in line]
     assert len(told) == 1
     assert f"Import eactf first, or set {SWITCH}=1" in told[0]
-
-
-@only_on_x86
-def test_a_tensorflow_imported_before_with_onednn_is_not_warned_of():
-    code = "import tensorflow\ndel os.environ['TF_ENABLE_ONEDNN_OPTS']\nimport eactf\n" + SAYS
-    said, errors = in_a_fresh_process(code, **{SWITCH: "1"})
-    assert said == ["None", "True"]
-    assert "oneDNN kernels" not in errors
 
 
 def test_another_processor_keeps_what_tensorflow_chooses(monkeypatch):

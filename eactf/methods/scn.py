@@ -66,13 +66,13 @@ class SCN(OneViewMethod):
 
     >>> import eactf
     >>> network = eactf.build_classifier("resnet10", image_size=32, channels=1, classes=3, width=4)
-    >>> model = eactf.SCN(network, ids=4, relabel_epoch=1)
+    >>> model = eactf.SCN(network, ids=4, relabel_epoch=2)
     >>> model.compile(optimizer=eactf.optimizers.Adam(1e-3, coupled_weight_decay=1e-4))
     >>> import tensorflow as tf
     >>> columns = np.zeros((4, 32, 32, 1), "uint8"), np.array([0, 1, 2, 0]), np.arange(4)
     >>> data = tf.data.Dataset.from_tensor_slices(columns).batch(4)
     >>> history = model.fit(data, epochs=1, verbose=0)
-    >>> model.ledger.epochs.tolist()
+    >>> model.ledger.epochs.tolist()  # no label has changed: the second epoch is the first to
     []
     """
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shallow_networks import shallow_resnets
 
 from eactf.data.faces import drawn_face_dataset
 from eactf.data.noise import apply_noise
@@ -40,7 +41,8 @@ def answered(packed, tmp_path_factory):
 
     output = tmp_path_factory.mktemp("suspects") / "suspects.csv"
     command = ["data", "noise", str(packed), "--folds", "2", "--json", "-o", str(output)]
-    result = CliRunner().invoke(cli, command)
+    with shallow_resnets():
+        result = CliRunner().invoke(cli, command)
     assert result.exit_code == 0, result.output
     events = [json.loads(line) for line in result.stdout.splitlines()]
     with output.open(encoding="utf-8", newline="") as file:

@@ -16,7 +16,8 @@ from eactf.training.build import build_method
 
 def built(classifier, *arguments, **settings):
     model = eactf.AttentionConsistency(classifier, *arguments, **settings)
-    model.compile(optimizer=eactf.optimizers.SGD(0.25), metrics=["accuracy"])
+    # Without graphs, as SCN's: building them takes longer than all these steps.
+    model.compile(optimizer=eactf.optimizers.SGD(0.25), metrics=["accuracy"], run_eagerly=True)
     return model
 
 

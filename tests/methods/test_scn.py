@@ -16,7 +16,10 @@ RATE = 0.25
 def built(classifier, **settings):
     plain = {"erase_probability": 0.0, "flip_probability": 0.0}
     model = eactf.SCN(classifier, **{**plain, **settings})
-    model.compile(optimizer=eactf.optimizers.SGD(RATE), metrics=["accuracy"])
+    # Without graphs, whose building takes longer than all these steps; the tests of two devices
+    # and of whole runs have them.
+    eagerly = not tf.distribute.has_strategy()
+    model.compile(optimizer=eactf.optimizers.SGD(RATE), metrics=["accuracy"], run_eagerly=eagerly)
     return model
 
 

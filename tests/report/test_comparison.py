@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from fresh_processes import fresh_environment, on_x86
 
 from eactf.errors import DataError, Interrupted, RecipeError, TrainingError, UsageError
 from eactf.recipe import load_recipe
@@ -156,12 +151,6 @@ def test_a_run_without_the_best_on_test_says_so(tmp_path, capsys):
     assert "was not run with report.best_on_test" in capsys.readouterr().err
 
 
-def test_a_cell_in_a_process_of_its_own_says_why_it_failed(tmp_path):
-    overrides = ["model.backbone=keras_applications:NoSuchNet"]
-    with pytest.raises(UsageError, match=r"model\.backbone = keras_applications:NoSuchNet"):
-        run_cells(cells(1, overrides=overrides), tmp_path)
-
-
 def test_when_every_cell_fails_the_comparison_fails(tmp_path):
     trainer = Trainer(seed0="the loss is nan", seed1="the loss is nan", seed2="the loss is inf")
     with pytest.raises(TrainingError, match="every run failed; the last: the loss is inf"):
@@ -193,37 +182,3 @@ def test_the_best_on_test_is_run_for_only_where_it_is_missing(tmp_path):
     run_cells(optimistic, tmp_path, train=trainer)
     run_cells(cells(1), tmp_path, train=trainer)
     assert len(trainer.trained) == 2
-
-
-def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
-    """SIGTERM to the comparison alone: the cell ends too, and its folder says so."""
-    settings = ["data.drawn.train=200", "model.width=4", "train.epochs=1000"]
-    command = [sys.executable, "-m", "eactf", "compare", "quickstart", "--folder", str(tmp_path)]
-    command += [word for setting in settings for word in ("--set", setting)]
-    process = subprocess.Popen(
-        command, env=fresh_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        status = wait_for(tmp_path)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=120)[1].decode()
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert "the same command goes on with this one" in said
-    assert json.loads(status.read_text())["state"] == "interrupted"
-    kernels = json.loads(status.with_name("environment.json").read_text())["kernels"]
-    assert kernels["TF_ENABLE_ONEDNN_OPTS"] == ("1" if on_x86() else None)
-
-
-def wait_for(folder):
-    """The status file of the one run in `folder`, once an epoch of it is done."""
-    for _ in range(600):
-        for status in folder.glob("*/status.json"):
-            try:
-                if json.loads(status.read_text()).get("epoch", 0) >= 1:
-                    return status
-            except ValueError:
-                pass
-        time.sleep(0.2)
-    raise AssertionError("no epoch was trained")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from shallow_networks import shallow_resnets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +21,13 @@ SMALL = (
     "train.epochs=2",
     "train.batch_size=16",
 )
+
+
+@pytest.fixture(autouse=True)
+def shallow():
+    """Networks of two stages, in this process."""
+    with shallow_resnets():
+        yield
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from eactf.errors import Interrupted, TrainingError
 # Keras 3.15 reads its variables in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+WITHOUT_GRAPHS = pytest.mark.filterwarnings("ignore:.*run_functions_eagerly.*:UserWarning")
+
 CASES = {
     "attention_consistency": ("method.views=4", "data.drawn.size=24"),
     "rul": ("method.embedding=8",),
@@ -63,6 +65,8 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
 SCN = ("method.name=scn", "train.epochs=4", *CASES["scn"])
 
 
+@WITHOUT_GRAPHS
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("failure", [Interrupted, TrainingError])
 def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
     recipe, tmp_path, monkeypatch, failure
@@ -87,6 +91,8 @@ def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
     assert len(ledger) > 0
 
 
+@WITHOUT_GRAPHS
+@pytest.mark.usefixtures("eagerly")
 def test_the_changes_reported_are_those_of_the_last_epoch_not_of_the_best(
     recipe, tmp_path, monkeypatch
 ):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shallow_networks import shallow_resnets
 
 from eactf.data.faces import draw_faces
 from eactf.data.noise.folds import assign_folds, copies_of
@@ -86,7 +87,9 @@ def predicted():
     samples = replace(samples, given=given)
     plan = replace(quick_plan(samples, 2), epochs=6, steps=2 * 6 * 3)
     calls = []
-    probabilities = out_of_fold(samples, 2, plan, progress=lambda *done: calls.append(done))
+    # A fixture of a module is made outside the networks that its tests have.
+    with shallow_resnets():
+        probabilities = out_of_fold(samples, 2, plan, progress=lambda *done: calls.append(done))
     return samples, plan, probabilities, calls
 
 

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from shallow_networks import shallow_resnets
 
 from eactf.errors import TrainingError
 
@@ -75,7 +76,7 @@ def many_classes(tmp_path_factory):
     settings += ("method.name=cross_entropy", "optimizer.learning_rate=0.01")
     settings += ("report.last_epochs=1", "report.best_on_test=true")
     settings += ("data.source=packed", f"data.path={place / 'many.h5'}")
-    with warnings.catch_warnings():
+    with shallow_resnets(), warnings.catch_warnings():
         # A fixture of a module runs outside the filter that its tests have.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         told = run(load_recipe("quickstart", settings), place / "run")

@@ -20,6 +20,8 @@ import pexpect.fdpexpect
 __all__ = ["Terminal"]
 
 CTRL_C, CTRL_D = "\x03", "\x04"
+_PROMPT = r"\n(\x1b\[\?2004h)?   (\[[^\]\r\n]*\] )?$"
+_SETTLED_SECONDS = 0.05
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["eactf.wizard.session", "eactf.cli.wizard", "readline"])
@@ -32,7 +34,7 @@ class Terminal:
         self.master, slave = os.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
         self.process = _CONTEXT.Process(
-            target=_run, args=(os.ttyname(slave), arguments, str(folder), os.environ.copy())
+            target=_run, args=(os.ttyname(slave), arguments, str(folder), _environment())
         )
         self.process.start()
         self.screen = pexpect.fdpexpect.fdspawn(self.master, encoding="utf-8", timeout=60)
@@ -53,13 +55,28 @@ class Terminal:
     def type(self, *lines: str) -> None:
         """Answer prompts, each with a line, as they come."""
         for line in lines:
-            self.screen.expect(r"\n(\x1b\[\?2004h)?   (\[[^\]\r\n]*\] )?$")
+            self._wait_for_prompt()
             self.screen.send(f"{line}\n")
 
     def press(self, key: str) -> None:
         """Press a key at the next prompt."""
-        self.screen.expect(r"\n(\x1b\[\?2004h)?   (\[[^\]\r\n]*\] )?$")
+        self._wait_for_prompt()
         self.screen.send(key)
+
+    def _wait_for_prompt(self) -> None:
+        """Wait until a prompt is the last thing on the screen, and stays the last.
+
+        Output comes in pieces, and a piece may end within the indentation of an ordinary line. An
+        answer typed then would be thrown away with what a person types ahead.
+        """
+        while True:
+            self.screen.expect(f"(?={_PROMPT})")
+            try:
+                more = self.screen.read_nonblocking(10_000, timeout=_SETTLED_SECONDS)
+            except pexpect.TIMEOUT:
+                break
+            self.screen.buffer += more
+        self.screen.expect(_PROMPT)
 
     def end(self) -> int:
         """Read to the end; the exit code."""
@@ -74,6 +91,14 @@ class Terminal:
         self.process.join()
         self.process.close()
         self.screen.close()
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables without a size of the terminal, which is to be the terminal's own.
+
+    pytest-xdist tells its workers the size of the terminal that it was started at.
+    """
+    return {name: v for name, v in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 def _run(terminal: str, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
