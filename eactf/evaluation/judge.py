@@ -14,10 +14,14 @@ from eactf.data.prepare import judged_by_true_labels, prepare_data
 from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.metrics import Scores, score
-from eactf.evaluation.storage import StoredClassifier, open_classifier_file
+from eactf.evaluation.storage import (
+    StoredClassifier,
+    find_classifier,
+    open_classifier_file,
+)
 from eactf.recipe import load_recipe
 
-__all__ = ["Judged", "find_classifier", "judge"]
+__all__ = ["Judged", "judge"]
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,6 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, name, names, scores)
-
-
-def find_classifier(target: Path) -> Path:
-    """The classifier file of a run's folder, or the file itself."""
-    if not target.is_dir():
-        return target
-    path = target / "model.keras"
-    if not path.is_file():
-        raise UsageError(
-            f"{target} has no model.keras",
-            hint="a run writes it when it ends; see status.json there",
-        )
-    return path
 
 
 def _own_data(target: Path) -> Dataset:

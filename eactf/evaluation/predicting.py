@@ -10,8 +10,7 @@ import numpy as np
 
 from eactf.data.decode import find_images, read_image
 from eactf.errors import DataError, UsageError
-from eactf.evaluation.judge import find_classifier
-from eactf.evaluation.storage import open_classifier_file
+from eactf.evaluation.storage import find_classifier, open_classifier_file
 
 __all__ = ["PredictedFiles", "predict_files"]
 

@@ -22,7 +22,7 @@ from eactf.errors import UnsafeFileError, UsageError
 from eactf.evaluation.graphs import forbidden, forget_training, variables_within
 from eactf.files import replace_atomically
 
-__all__ = ["StoredClassifier", "open_classifier_file", "save_classifier"]
+__all__ = ["StoredClassifier", "find_classifier", "open_classifier_file", "save_classifier"]
 
 _FACTS = "eactf.json"
 _GRAPH = "config.json"
@@ -31,6 +31,9 @@ _MEMBERS = {_GRAPH, _WEIGHTS, "metadata.json", _FACTS}
 
 _MAX_GRAPH_BYTES = 32 * 2**20
 _MAX_WEIGHT_BYTES = 4 * 2**30
+_WITHOUT_GRAPH = 32
+"""Images up to which a batch is computed layer by layer."""
+
 _MAX_COMPRESSION = 20
 """Keras stores members uncompressed, and trained weights compress little: more is a zip bomb."""
 
@@ -65,7 +68,10 @@ class StoredClassifier:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float64 of images `(n, size, size, channels)`."""
-        scores = np.asarray(self.model.predict_on_batch(images), np.float64)
+        # Building a graph takes longer than a few images do without one.
+        few = len(images) <= _WITHOUT_GRAPH
+        outputs = self.model(images, training=False) if few else self.model.predict_on_batch(images)
+        scores = np.asarray(outputs, np.float64)
         return scores if _ends_in_softmax(self.model) else _softmax(scores)
 
 
@@ -82,6 +88,19 @@ def save_classifier(path: Path, classifier: keras.Model, facts: Mapping[str, Any
             archive.writestr(_FACTS, json.dumps(dict(facts), indent=2))
 
     replace_atomically(path, write)
+
+
+def find_classifier(target: Path) -> Path:
+    """The classifier file of a run's folder, or the file itself."""
+    if not target.is_dir():
+        return target
+    path = target / "model.keras"
+    if not path.is_file():
+        raise UsageError(
+            f"{target} has no model.keras",
+            hint="a run writes it when it ends; see status.json there",
+        )
+    return path
 
 
 def open_classifier_file(path: Path) -> StoredClassifier:
