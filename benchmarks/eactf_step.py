@@ -74,8 +74,11 @@ class Framework:
         )
         self.parameters.add(sum(int(np.prod(v.shape)) for v in classifier.trainable_variables))
         self.flops = forward_flops(classifier)
-        method = eactf.EAC if case.method == "eac" else eactf.CrossEntropy
-        model = method(classifier)
+        name, _, share = case.method.partition(" of ")
+        if name == "eac":
+            model = eactf.EAC(classifier, consistency_share=float(share or 1.0))
+        else:
+            model = eactf.CrossEntropy(classifier)
         optimizer = eactf.optimizers.Adam(1e-4, coupled_weight_decay=1e-4)
         model.compile(optimizer=optimizer, metrics=["accuracy"])
         optimizer.build(model.trainable_variables)

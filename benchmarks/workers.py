@@ -41,7 +41,10 @@ NETWORKS = {
 
 @dataclass(frozen=True, order=True)
 class Case:
-    """One kind of step: `eac` or `cross-entropy`, in `float32` or `bfloat16`."""
+    """One kind of step: `eac` or `cross-entropy`, in `float32` or `bfloat16`.
+
+    eactf also takes `eac of 0.5`: `consistency_share`.
+    """
 
     method: str
     precision: str

@@ -23,12 +23,13 @@ from eactf.methods.transforms import (
     smaller_network,
     transform_images,
 )
+from eactf.nn.counter_random import uniform
 
 __all__ = ["EAC"]
 
 Tensor = Any
 
-_ORIGINAL, _SECOND = 0, 1
+_ORIGINAL, _SECOND, _PART = 0, 1, 8
 
 
 @keras.saving.register_keras_serializable(package="eactf")
@@ -55,6 +56,10 @@ class EAC(ErasingMethod):
     - `batch_views`: False passes the views one after the other, each with its own batch
       statistics, as the published code does; True passes them as one batch of 2n. The two differ
       in training: statistics are shared and move once a step instead of twice.
+    - `consistency_share`: in [0.001, 1], the share of each batch whose second view is computed and
+      compared, drawn anew in every epoch; the mean is over that part. 1 is the paper. A step costs
+      about 1 + `consistency_share` steps of cross-entropy; 1/3 was no less accurate than 1 where it
+      was measured (benchmarks/README.md). On several devices each draws from its own samples.
     - `erase_probability`, `erase_area`, `erase_aspect`: see `eactf.nn.erase`; the published
       code's values by default. `erase_fill`: one value or one a channel; by default the mean
       that the classifier's normalisation takes away, 0 where it has none.
@@ -97,6 +102,7 @@ class EAC(ErasingMethod):
         classify: str = "original",
         transform: str = "flip",
         batch_views: bool = False,
+        consistency_share: float = 1.0,
         erase_probability: float = 0.5,
         erase_area: tuple[float, float] = (0.02, 0.25),
         erase_aspect: tuple[float, float] = (0.3, 3.3),
@@ -122,6 +128,10 @@ class EAC(ErasingMethod):
                 "consistency_weight and consistency_ramp must be >= 0; received "
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
+        if not 0.001 <= consistency_share <= 1.0:
+            raise ValueError(
+                f"consistency_share must be in [0.001, 1]; received {consistency_share!r}"
+            )
         self.transform = transform  # `open` builds from it, within the base's own start
         super().__init__(
             classifier,
@@ -140,6 +150,7 @@ class EAC(ErasingMethod):
         self.pair = pair
         self.classify = classify
         self.batch_views = bool(batch_views)
+        self.consistency_share = float(consistency_share)
 
     def open(self, classifier: keras.Model) -> None:
         """Reach the last map; for the scale transform also that of a smaller image."""
@@ -152,6 +163,8 @@ class EAC(ErasingMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         original, second = self.views_of(batch)
+        part = self.views_of(batch, self.compared_part)
+        second, labels = _rows(second, part), _rows(batch.labels, part)
 
         def objective() -> tuple[Tensor, Any]:
             (features, logits), (second_features, second_logits) = self.forward_views(
@@ -162,9 +175,9 @@ class EAC(ErasingMethod):
             second_cam = losses.class_activation_maps(second_features, kernel)
             cross_entropy = ops.mean(losses.cross_entropy(logits, batch.labels))
             if self.classify == "both":
-                other = ops.mean(losses.cross_entropy(second_logits, batch.labels))
+                other = ops.mean(losses.cross_entropy(second_logits, labels))
                 cross_entropy = (cross_entropy + other) / 2
-            consistency = map_consistency(self.transform, cam, second_cam)
+            consistency = map_consistency(self.transform, _rows(cam, part), second_cam)
             weight = self.ramped(self.consistency_weight, self.consistency_ramp)
             loss = cross_entropy + weight * consistency
             parts = {
@@ -191,6 +204,18 @@ class EAC(ErasingMethod):
             return original, self.transformed(original)
         return original, self.erased(self.transformed(images), _SECOND)
 
+    def compared_part(self, images: Tensor) -> Tensor | None:
+        """Places `(m,)` in the batch of the samples to be compared; None for all of them.
+
+        m is `consistency_share` of the batch, rounded up. Which they are depends on the seed, the
+        epoch and the ids.
+        """
+        if self.consistency_share == 1.0:
+            return None
+        draws = uniform(self.sample_keys(images, _PART), 1)[:, 0]
+        thousandths = round(1000 * self.consistency_share)
+        return ops.argsort(draws)[: -(-ops.shape(draws)[0] * thousandths // 1000)]
+
     def transformed(self, images: Tensor) -> Tensor:
         """`images` under the transform of the second view."""
         size = self.second_network.input_shape[1]
@@ -199,9 +224,9 @@ class EAC(ErasingMethod):
     def forward_views(self, original: Tensor, second: Tensor) -> tuple[Any, Any]:
         """`(features, logits)` of each view in training mode, features in float32."""
         if self.batch_views:
-            both = self.network(ops.concatenate([original, second]), training=True)
-            features, logits = (ops.split(output, 2) for output in both)
-            outputs = list(zip(features, logits, strict=True))
+            features, logits = self.network(ops.concatenate([original, second]), training=True)
+            count = ops.shape(original)[0]
+            outputs = [(features[:count], logits[:count]), (features[count:], logits[count:])]
         else:
             outputs = [
                 self.network(original, training=True),
@@ -219,4 +244,10 @@ class EAC(ErasingMethod):
             "classify": self.classify,
             "transform": self.transform,
             "batch_views": self.batch_views,
+            "consistency_share": self.consistency_share,
         }
+
+
+def _rows(values: Tensor, places: Tensor | None) -> Tensor:
+    """The rows of `values` at `places`; all of them where that is None."""
+    return values if places is None else ops.take(values, places, axis=0)

@@ -19,7 +19,7 @@ __all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
 
-_ERASE, _FLIP, _CROP, _NOISE = 0, 2, 6, 7  # 1 is EAC's, 3 to 5 are RUL's
+_ERASE, _FLIP, _CROP, _NOISE = 0, 2, 6, 7  # 1 and 8 are EAC's, 3 to 5 RUL's
 
 
 class CorruptingMethod(Method):

@@ -103,6 +103,13 @@ class EacSettings(MethodSettings):
         description="both views in one forward pass; differs in BatchNorm from one a view, which "
         "EAC's code makes (attention_consistency: true unless set, as its code)",
     )
+    consistency_share: float = Field(
+        default=1.0,
+        ge=0.001,
+        le=1,
+        description="share of each batch that has a second view; 1: the paper. A step costs about "
+        "1 + this share of a cross-entropy step",
+    )
     classify: Literal["original", "both"] = Field(
         default="original",
         description="views that are classified; both: without the paper's imbalanced framework",

@@ -230,6 +230,7 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         classify=settings.classify,
         transform=settings.transform,
         batch_views=settings.batch_views,
+        consistency_share=settings.consistency_share,
         pixel_noise=settings.pixel_noise,
         **erasing,
         corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),

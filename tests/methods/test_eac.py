@@ -33,12 +33,16 @@ def normalised(x, gamma, beta):
     return gamma * (x - x.mean(axis=(0, 1, 2))) / np.sqrt(x.var(axis=(0, 1, 2)) + 1e-3) + beta
 
 
-def eac_in_numpy(views, labels, parameters, frozen_kernel, *, batch_views):
-    """(loss, cross-entropy, consistency, spread) by eq. 1 to 4, in float64."""
+def eac_in_numpy(views, labels, parameters, frozen_kernel, *, batch_views, part):
+    """(loss, cross-entropy, consistency, spread) by eq. 1 to 4, in float64.
+
+    `part` are the samples that have a second view.
+    """
     conv, gamma, beta, kernel, bias = parameters
+    views = views[0], views[1][part]
     outputs = [convolve((view.astype("float64") - 100) / 50, conv) for view in views]
     if batch_views:
-        features = np.split(normalised(np.concatenate(outputs), gamma, beta), 2)
+        features = np.split(normalised(np.concatenate(outputs), gamma, beta), [len(views[0])])
     else:
         features = [normalised(output, gamma, beta) for output in outputs]
     first, second = (np.maximum(feature, 0) for feature in features)
@@ -46,7 +50,10 @@ def eac_in_numpy(views, labels, parameters, frozen_kernel, *, batch_views):
     exponentials = np.exp(logits)
     chosen = exponentials[np.arange(len(labels)), labels] / exponentials.sum(axis=1)
     cam, mirrored = first @ frozen_kernel, second @ frozen_kernel
-    cross_entropy, consistency = -np.log(chosen).mean(), np.mean((cam - mirrored[:, :, ::-1]) ** 2)
+    cross_entropy, consistency = (
+        -np.log(chosen).mean(),
+        np.mean((cam[part] - mirrored[:, :, ::-1]) ** 2),
+    )
     spread = cam.std(axis=(1, 2)).mean()
     return cross_entropy + WEIGHT * consistency, cross_entropy, consistency, spread
 
@@ -64,19 +71,27 @@ def numeric_gradients(loss, parameters, step=1e-5):
     return gradients
 
 
-@pytest.mark.parametrize("batch_views", [False, True])
-def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(tiny_classifier, batch_views):
-    model = GivenViews(tiny_classifier(), WEIGHT, batch_views=batch_views)
+@pytest.mark.parametrize("batch_views, share", [(False, 1), (True, 1), (False, 0.7), (True, 0.5)])
+def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(
+    tiny_classifier, batch_views, share
+):
+    model = GivenViews(tiny_classifier(), WEIGHT, batch_views=batch_views, consistency_share=share)
     model.chosen = views = some_views()
     labels = np.array([0, 2, 1, 2])
     model.compile(optimizer=eactf.optimizers.SGD(RATE))
     before = [v.numpy().astype("float64") for v in model.trainable_variables]
+    # Without ids the samples' places in the first batch are the keys.
+    part = model.compared_part(tf.zeros((4, 6, 6, 1)))
+    part = np.arange(4) if share == 1 else part.numpy()
+    assert len(part) == {1: 4, 0.7: 3, 0.5: 2}[share]
     assert [value.shape for value in before] == [(3, 3, 1, 2), (2,), (2,), (2, 3), (3,)]
 
     logs = model.train_step((tf.zeros((4, 6, 6, 1)), tf.constant(labels)))
 
     def derived(parameters):
-        return eac_in_numpy(views, labels, parameters, before[3], batch_views=batch_views)
+        return eac_in_numpy(
+            views, labels, parameters, before[3], batch_views=batch_views, part=part
+        )
 
     expected = dict(
         zip(("loss", "cross_entropy", "consistency", "map_spread"), derived(before), strict=True)
@@ -89,7 +104,8 @@ def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(tiny_classifie
         moved = (value - variable.numpy()) / RATE
         np.testing.assert_allclose(moved, gradient, rtol=1e-3, atol=2e-5, err_msg=variable.path)
 
-    passes = [convolve((view.astype("float64") - 100) / 50, before[0]) for view in views]
+    shown = views[0], views[1][part]
+    passes = [convolve((view.astype("float64") - 100) / 50, before[0]) for view in shown]
     if batch_views:
         passes = [np.concatenate(passes)]
     mean, variance = np.zeros(2), np.ones(2)
@@ -99,6 +115,41 @@ def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(tiny_classifie
     moving = {v.name: v.numpy() for v in model.classifier.non_trainable_variables}
     np.testing.assert_allclose(moving["moving_mean"], mean, rtol=1e-4)
     np.testing.assert_allclose(moving["moving_variance"], variance, rtol=1e-4)
+
+
+def test_the_part_that_is_compared_is_drawn_by_epoch_and_id(tiny_classifier):
+    model = eactf.EAC(tiny_classifier(), consistency_share=0.25)
+    model.compile(optimizer=eactf.optimizers.SGD(RATE))
+    drawn = []
+    for epoch in range(80):
+        model._start_epoch(epoch, 1)
+        drawn.append(model.compared_part(tf.zeros((40, 6, 6, 1))).numpy())
+    assert all(len(set(part)) == 10 for part in drawn)
+    often = np.bincount(np.concatenate(drawn), minlength=40)
+    assert often.min() >= 5 and often.max() <= 40  # 20 on average, deviation 4
+    model._views.keys = tf.range(39, -1, -1)  # the same samples in the opposite order
+    mirrored = model.compared_part(tf.zeros((40, 6, 6, 1))).numpy()
+    assert set(39 - mirrored) == set(drawn[-1])
+
+
+def test_of_both_views_classified_the_second_has_the_labels_of_its_part(tiny_classifier, faces):
+    images, labels = faces(6)
+    model = eactf.EAC(
+        tiny_classifier(norm=False),
+        0.0,
+        classify="both",
+        consistency_share=0.5,
+        erase_probability=0.0,
+    )
+    model.compile(optimizer=eactf.optimizers.SGD(RATE))
+    part = model.compared_part(images).numpy()
+    logits = model.predict(images, verbose=0), model.predict(images[part][:, :, ::-1], verbose=0)
+    logs = model.train_step((tf.constant(images), tf.constant(labels)))
+    expected = [
+        -np.log(np.exp(z) / np.exp(z).sum(1, keepdims=True))[np.arange(len(z)), given].mean()
+        for z, given in zip(logits, (labels, labels[part]), strict=True)
+    ]
+    assert float(logs["loss"]) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_the_dense_layer_gets_no_gradient_from_the_consistency(tiny_classifier):
@@ -178,6 +229,8 @@ def test_the_first_step_of_a_ramp_is_plain_cross_entropy(tiny_classifier):
         {"consistency_weight": -1.0},
         {"consistency_weight": float("nan")},
         {"consistency_ramp": -1.0},
+        {"consistency_share": 0.0},
+        {"consistency_share": 1.5},
         {"erase_probability": 1.5},
         {"erase_area": (0.5, 0.1)},
         {"erase_aspect": (0.0, 1.0)},
@@ -214,7 +267,12 @@ def test_the_method_comes_back_from_its_file_with_settings_and_optimizer(
     tiny_classifier, faces, tmp_path
 ):
     model = eactf.EAC(
-        tiny_classifier(), 3.0, consistency_ramp=2.0, pair="independent", erase_area=(0.1, 0.3)
+        tiny_classifier(),
+        3.0,
+        consistency_ramp=2.0,
+        consistency_share=0.5,
+        pair="independent",
+        erase_area=(0.1, 0.3),
     )
     model.compile(optimizer=eactf.optimizers.Adam(0.01, coupled_weight_decay=1e-3))
     model.fit(*faces(8), batch_size=4, verbose=0)
@@ -257,7 +315,13 @@ def test_xla_takes_the_step_of_eager_code(tiny_classifier, faces):
     results = []
     images, labels = faces(4)
     for compiled in (True, False):
-        model = eactf.EAC(tiny_classifier(), WEIGHT, pair="independent", consistency_ramp=1.0)
+        model = eactf.EAC(
+            tiny_classifier(),
+            WEIGHT,
+            pair="independent",
+            consistency_ramp=1.0,
+            consistency_share=0.5,
+        )
         model.compile(
             optimizer=eactf.optimizers.SGD(RATE), jit_compile=compiled, run_eagerly=not compiled
         )
