@@ -64,7 +64,13 @@ def cells(seeds: int, overrides: list[str]) -> list[Cell]:
             row(name, rate),
             "quickstart",
             seed,
-            overrides=[*SETTINGS, f"noise.rate={rate}", f"method.name={method}", *overrides],
+            overrides=[
+                *SETTINGS,
+                f"noise.rate={rate}",
+                f"method.name={method}",
+                *(["method.consistency_ramp=8"] if method == "eac" else []),
+                *overrides,
+            ],
         )
         for seed in range(seeds)
         for rate in RATES

@@ -26,7 +26,7 @@ from workers import MALLOC_TUNED, NETWORKS, Case, Reading, Settings, Worker
 
 from eactf.kernels import cpu_features
 
-STANDARD_SHAPES = {"resnet18": ((64, 128), (224, 16)), "quickstart": ((48, 64),)}
+STANDARD_SHAPES = {"resnet18": ((64, 128), (224, 16)), "quickstart": ((40, 32),)}
 METHODS = ("eac", "cross-entropy")
 PRECISIONS = ("float32", "bfloat16")
 

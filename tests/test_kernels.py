@@ -37,7 +37,11 @@ def in_a_fresh_process(code, **environment):
 def test_importing_eactf_asks_for_onednn_and_tensorflow_then_has_it_on():
     code = (
         "import eactf\n"
-        "assert 'tensorflow' not in sys.modules\n" + SAYS + "del os.environ[SWITCH]\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "import gc\n"
+        "from eactf.quiet import start_tensorflow\n"
+        "start_tensorflow()\n"
+        "assert gc.isenabled() and gc.get_freeze_count()\n" + SAYS + "del os.environ[SWITCH]\n"
         # As if TensorFlow had been imported before, on a CPU where it is on by itself.
         "eactf.kernels.prefer_onednn()\n"
     )

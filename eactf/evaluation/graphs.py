@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["forbidden", "forget_training", "variables_within"]
+__all__ = ["forbidden", "forget_training", "start_from_zeros", "variables_within"]
 
 _LAYERS = {
     "Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Concatenate",
@@ -64,6 +64,16 @@ def forget_training(graph: Any) -> None:
         item.pop("compile_config", None)
 
 
+def start_from_zeros(graph: Any) -> None:
+    """Make the variables' first values zeros: drawing random ones, to be replaced by the file's
+    weights, takes a third of the time of opening it."""
+    zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}}
+    for item in _dictionaries(graph):
+        for name, value in item.items():
+            if name.endswith("_initializer") and isinstance(value, dict):
+                item[name] = {**zeros, "registered_name": None}
+
+
 def forbidden(graph: Any) -> str | None:
     """What in a graph is not allowed, as part of a sentence; None for a harmless classifier."""
     models = _CLASSES["keras.models"]
@@ -90,24 +100,20 @@ def variables_within(size: int) -> Iterator[None]:
     Shapes are found before anything is allocated: a variable's first value is traced, not run.
     """
     made = 0
+    traced = tf.Graph()
 
     def count(create: Any, **settings: Any) -> Any:
         nonlocal made
-        made += _bytes(settings["initial_value"])
+        value = settings["initial_value"]
+        with traced.as_default():
+            value = tf.convert_to_tensor(value() if callable(value) else value)
+        made += math.prod(int(side) for side in value.shape) * int(value.dtype.size)
         if made > size:
             raise ValueError("its layers ask for more weights than the file holds")
         return create(**settings)
 
     with tf.variable_creator_scope(count):
         yield
-
-
-def _bytes(value: Any) -> int:
-    if callable(value):
-        with tf.Graph().as_default():
-            value = value()
-    value = value if tf.is_tensor(value) else tf.convert_to_tensor(value)
-    return math.prod(int(side) for side in value.shape) * int(value.dtype.size)
 
 
 def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ through (`graphs`); sizes are checked before anything is unpacked or allocated.
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,12 @@ import keras
 import numpy as np
 
 from eactf.errors import UnsafeFileError, UsageError
-from eactf.evaluation.graphs import forbidden, forget_training, variables_within
+from eactf.evaluation.graphs import (
+    forbidden,
+    forget_training,
+    start_from_zeros,
+    variables_within,
+)
 from eactf.files import replace_atomically
 
 __all__ = ["StoredClassifier", "find_classifier", "open_classifier_file", "save_classifier"]
@@ -117,6 +123,7 @@ def open_classifier_file(path: Path) -> StoredClassifier:
     fault = forbidden(graph)
     if fault is not None:
         raise _refused(path, fault)
+    start_from_zeros(graph)
     model = _build(path, graph, weight_bytes)
     fault = _unfit(model)
     if fault is not None:
@@ -176,10 +183,16 @@ def _build(path: Path, graph: Any, weight_bytes: int) -> keras.Model:
         # A small slack is for variables that are counters and seeds.
         with variables_within(weight_bytes + 2**16):
             model = keras.saving.deserialize_keras_object(graph, safe_mode=True)
-        model.load_weights(path)
+        _load_weights(model, path)
     except Exception as reason:  # Keras raises many kinds on a broken file
         raise _refused(path, f"Keras cannot open it: {str(reason)[:300]}") from reason
     return model
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    # Out of the archive first: HDF5 jumps about in a file, which takes a member from its start.
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        model.load_weights(archive.extract(_WEIGHTS, folder))
 
 
 def _unfit(model: keras.Model) -> str | None:

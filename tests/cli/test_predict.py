@@ -79,6 +79,27 @@ def test_a_single_file_is_taken_and_the_likeliest_classes_are_shown(
     assert result.stdout.count("%") == 3
 
 
+def test_folders_and_files_go_through_one_start(invoke, trained, tmp_path, face):
+    for name in ("one/a.png", "two/b.png", "two/deeper/c.png", "d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face).save(tmp_path / name)
+    paths = [tmp_path / name for name in ("two", "d.png", "one")]
+    result = invoke("predict", trained[1], *paths, "--json")
+    assert result.exit_code == 0, result.output
+    expected = [tmp_path / name for name in ("two/b.png", "two/deeper/c.png", "d.png", "one/a.png")]
+    assert list(predictions(result)) == [str(path) for path in expected]
+
+
+def test_many_images_are_judged_as_a_few_are(trained):
+    from eactf.evaluation.storage import open_classifier_file
+
+    classifier = open_classifier_file(trained[1] / "model.keras")
+    images = draw_faces(40, size=32, seed=3)[0]
+    together = classifier.probabilities(images)
+    apart = np.concatenate([classifier.probabilities(part) for part in np.split(images, 4)])
+    np.testing.assert_allclose(together, apart, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["nothing.png", "empty"])
 def test_paths_without_images_are_usage_errors(invoke, trained, tmp_path, name):
     (tmp_path / "empty").mkdir()
