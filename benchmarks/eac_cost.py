@@ -11,15 +11,11 @@ import statistics
 import time
 
 import click
-from train_step import (
-    SETTLE_SECONDS,
-    WITHOUT_AVX512,
-    available_cores,
-    processor,
-    quartiles,
-    worker_environment,
-)
+from step_report import quartiles
+from train_step import SETTLE_SECONDS, WITHOUT_AVX512, processor, worker_environment
 from workers import NETWORKS, Case, Settings, Worker
+
+from eactf.data.parallel import usable_cores
 
 METHODS = ("cross-entropy", "eac", "eac of 0.5", "eac of 0.334")
 
@@ -33,7 +29,7 @@ METHODS = ("cross-entropy", "eac", "eac of 0.5", "eac of 0.334")
 @click.option("--avx2", is_flag=True, help="Do not use AVX-512, where the CPU has it.")
 def main(network: str, size: int, batch: int, rounds: int, warmup: int, avx2: bool) -> None:
     """Seconds of a float32 step, and how many steps of cross-entropy it is, round by round."""
-    threads = available_cores()
+    threads = usable_cores()
     environment = worker_environment(threads, False, False) | (WITHOUT_AVX512 if avx2 else {})
     cases = tuple(Case(method, "float32") for method in METHODS)
     channels = 3 if network == "resnet18" else 1

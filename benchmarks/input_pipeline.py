@@ -21,8 +21,10 @@ from typing import Any
 
 import click
 import numpy as np
-from train_step import available_cores, worker_environment
+from train_step import worker_environment
 from workers import Case, Settings, Worker
+
+from eactf.data.parallel import usable_cores
 
 TARGET = 20.0
 """Pipeline images/s over the EAC step's images/s, at least."""
@@ -204,7 +206,7 @@ def stored(source: Source, count: int) -> Iterator[Any]:
 def eac_step_rate(source: Source, precision: str, steps: int) -> float:
     """Images/s of the EAC step on images of the source's form, in a process of its own."""
     case = Case("eac", precision)
-    threads = available_cores()
+    threads = usable_cores()
     settings = Settings(
         source.size, source.batch, source.channels, CLASSES, threads, "uint8", (case,)
     )

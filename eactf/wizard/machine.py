@@ -8,9 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from eactf.kernels import cpu_flags
+from eactf.data.parallel import usable_cores
+from eactf.kernels import cpu_features
 
-__all__ = ["Gpu", "Machine", "look_at_machine", "read_bfloat16", "read_gpus", "read_memory"]
+__all__ = ["Gpu", "Machine", "look_at_machine", "read_gpus", "read_memory"]
 
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 _NVIDIA_SMI_SECONDS = 10
@@ -45,11 +46,12 @@ class Machine:
 
 def look_at_machine() -> Machine:
     """This machine; what cannot be found out counts as not there."""
+    features = cpu_features()
     return Machine(
-        cores=_cores(),
+        cores=usable_cores(),
         memory_bytes=read_memory(_text("/proc/meminfo")),
         gpus=read_gpus(_nvidia_smi()),
-        bfloat16=read_bfloat16(_text("/proc/cpuinfo")),
+        bfloat16=next((flag for flag in _BFLOAT16_FLAGS if flag in features), ""),
     )
 
 
@@ -66,16 +68,6 @@ def read_memory(meminfo: str) -> int:
     return 0
 
 
-def read_bfloat16(cpuinfo: str) -> str:
-    """The CPU's flag for fast bfloat16 by the text of `/proc/cpuinfo`; empty without one.
-
-    >>> read_bfloat16("flags\\t\\t: fpu avx2 avx512_bf16\\n")
-    'avx512_bf16'
-    """
-    flags = cpu_flags(cpuinfo)
-    return next((flag for flag in _BFLOAT16_FLAGS if flag in flags), "")
-
-
 def read_gpus(listing: str) -> tuple[Gpu, ...]:
     """GPUs by nvidia-smi's CSV of name, compute_cap and memory.total (in MiB, without units).
 
@@ -90,12 +82,6 @@ def read_gpus(listing: str) -> tuple[Gpu, ...]:
         except (IndexError, ValueError):
             continue  # "[N/A]", or a message in place of a row
     return tuple(gpus)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _nvidia_smi() -> str:
