@@ -15,7 +15,7 @@ from step_report import quartiles
 from train_step import SETTLE_SECONDS, WITHOUT_AVX512, processor, worker_environment
 from workers import NETWORKS, Case, Settings, Worker
 
-from eactf.data.parallel import usable_cores
+from eactf.intake.parallel import usable_cores
 
 METHODS = ("cross-entropy", "eac", "eac of 0.5", "eac of 0.334")
 

@@ -24,7 +24,7 @@ import numpy as np
 from train_step import worker_environment
 from workers import Case, Settings, Worker
 
-from eactf.data.parallel import usable_cores
+from eactf.intake.parallel import usable_cores
 
 TARGET = 20.0
 """Pipeline images/s over the EAC step's images/s, at least."""
@@ -178,8 +178,8 @@ def delivery_rate(batches: Any, seconds: float) -> float:
 def stored(source: Source, count: int) -> Iterator[Any]:
     """Random `Samples`, in memory or as the memory map of a packed file."""
     from eactf.data import pipeline
-    from eactf.data.packed import open_packed, write_packed
-    from eactf.data.records import Dataset, Samples
+    from eactf.packed import open_packed, write_packed
+    from eactf.packed.records import Dataset, Samples
 
     random = np.random.default_rng(1)
     shape = (count, source.stored_size, source.stored_size, source.stored_channels)

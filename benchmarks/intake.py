@@ -27,7 +27,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from eactf.data.faces import draw_faces
+from eactf.faces import draw_faces
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 SIDES = (48, 96, 112, 128, 160, 224, 256)
@@ -96,11 +96,11 @@ def measured(step: str, source: Path, size: int) -> dict[str, float]:
 
 def take(step: str, source: Path, size: int) -> None:
     """What runs in the fresh process."""
-    from eactf.data.duplicates import find_duplicates
-    from eactf.data.fingerprint import take_fingerprint
-    from eactf.data.packing import pack
-    from eactf.data.scan import scan
-    from eactf.data.sources import open_source
+    from eactf.intake.duplicates import find_duplicates
+    from eactf.intake.fingerprint import take_fingerprint
+    from eactf.intake.packing import pack
+    from eactf.intake.scan import scan
+    from eactf.intake.sources import open_source
 
     start = time.perf_counter()
     if step != "nothing":

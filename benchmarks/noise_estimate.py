@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.faces import draw_faces
-from eactf.data.hashing import uniform
-from eactf.data.noise import draw_noise
-from eactf.data.noise.estimate import NoiseEstimate, estimate_noise
-from eactf.data.records import Samples
+from eactf.faces import draw_faces
+from eactf.noise import draw_noise
+from eactf.noise.estimate import NoiseEstimate, estimate_noise
+from eactf.packed.hashing import uniform
+from eactf.packed.records import Samples
 
 PART = 2001  # stream of the rows taken of a larger set
 

@@ -23,7 +23,7 @@ import click
 from step_report import METHODS, PRECISIONS, Run, as_json, report
 from workers import MALLOC_TUNED, NETWORKS, Case, Settings, Worker
 
-from eactf.data.parallel import usable_cores
+from eactf.intake.parallel import usable_cores
 from eactf.kernels import cpu_features
 
 STANDARD_SHAPES = {"resnet18": ((64, 128), (224, 16)), "quickstart": ((40, 32),)}

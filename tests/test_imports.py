@@ -13,10 +13,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 
 LEVELS = (
     ("eactf.errors", "eactf.files", "eactf.kernels"),
-    ("eactf.console", "eactf.quiet"),
+    ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
-    ("eactf.recipe", "eactf.data"),
-    ("eactf.losses", "eactf.optimizers", "eactf.nn", "eactf.data.pipeline"),
+    ("eactf.packed", "eactf.recipe"),
+    ("eactf.faces", "eactf.noise"),
+    ("eactf.intake",),
+    ("eactf.data", "eactf.losses", "eactf.optimizers", "eactf.nn"),
     ("eactf.methods",),
     ("eactf.evaluation",),
     ("eactf.training",),
@@ -30,8 +32,14 @@ LIGHT = (
     "eactf.errors",
     "eactf.files",
     "eactf.console",
+    "eactf.safe_pickle",
     "eactf.recipe",
+    "eactf.packed",
+    "eactf.faces",
+    "eactf.noise",
+    "eactf.intake",
     "eactf.data",
+    "eactf.methods.ledger",
     "eactf.wizard",
     "eactf.cli",
 )
@@ -127,8 +135,8 @@ def in_a_fresh_process(code):
 
 def test_importing_the_package_and_its_light_half_imports_no_tensorflow():
     in_a_fresh_process(
-        "import sys, eactf, eactf.recipe, eactf.data.prepare, eactf.data.faces, eactf.data.decode\n"
-        "import eactf.data.readers.ferplus, eactf.cli\n"
+        "import sys, eactf, eactf.recipe, eactf.data.prepare, eactf.faces, eactf.intake.decode\n"
+        "import eactf.intake.readers.ferplus, eactf.cli\n"
         "assert eactf.__version__ and 'EAC' in dir(eactf)\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )

@@ -13,7 +13,7 @@ from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 
 if TYPE_CHECKING:
-    from eactf.data.sources import SourceOptions
+    from eactf.intake.sources import SourceOptions
 
 __all__ = ["wizard"]
 

@@ -1,1 +1,1 @@
-"""Data sets: reading, checking, splitting, label noise, and feeding them to TensorFlow."""
+"""What a training run reads: a data set prepared, split, and fed to TensorFlow batch by batch."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import h5py
 
 from eactf import console
-from eactf.data.pack_report import PackReport
-from eactf.data.packed import open_packed
-from eactf.data.packing import pack
-from eactf.data.records import Dataset
-from eactf.data.sources import SourceOptions, open_source
-from eactf.data.sources.packed import is_packed
+from eactf.intake.pack_report import PackReport
+from eactf.intake.packing import pack
+from eactf.intake.sources import SourceOptions, open_source
+from eactf.intake.sources.packed import is_packed
+from eactf.packed import open_packed
+from eactf.packed.records import Dataset
 
 __all__ = ["data_settings", "holds_images", "open_data"]
 

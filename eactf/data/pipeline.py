@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from eactf.data.hashing import uniform
-from eactf.data.image_rows import ImageRows
-from eactf.data.records import Samples
+from eactf.packed.hashing import uniform
+from eactf.packed.image_rows import ImageRows
+from eactf.packed.records import Samples
 
 __all__ = ["ImageForm", "epoch_order", "evaluation_batches", "steps_per_epoch", "training_batches"]
 

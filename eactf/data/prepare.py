@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.faces import drawn_face_dataset
-from eactf.data.noise import NoiseManifest, apply_noise
 from eactf.data.opened import open_data
-from eactf.data.packed import open_packed
-from eactf.data.records import Dataset, Samples
 from eactf.data.splits import limit, split_off_validation
 from eactf.errors import DataError, UsageError
+from eactf.faces import drawn_face_dataset
+from eactf.noise import NoiseManifest, apply_noise
+from eactf.packed import open_packed
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe
 
 __all__ = ["PreparedData", "judged_by_true_labels", "prepare_data"]

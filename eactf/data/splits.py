@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from eactf.data.hashing import uniform
-from eactf.data.records import Samples
 from eactf.errors import DataError, UsageError
+from eactf.packed.hashing import uniform
+from eactf.packed.records import Samples
 
 __all__ = ["held_out", "limit", "split_off_validation"]
 

@@ -11,7 +11,6 @@ import numpy as np
 from eactf.data.opened import open_data
 from eactf.data.pipeline import ImageForm, evaluation_batches
 from eactf.data.prepare import judged_by_true_labels, prepare_data
-from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.metrics import Scores, score
 from eactf.evaluation.storage import (
@@ -19,6 +18,7 @@ from eactf.evaluation.storage import (
     find_classifier,
     open_classifier_file,
 )
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import load_recipe
 
 __all__ = ["Judged", "judge"]

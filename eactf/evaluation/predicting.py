@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.decode import find_images, read_image
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.storage import find_classifier, open_classifier_file
+from eactf.intake.decode import find_images, read_image
 
 __all__ = ["PredictedFiles", "predict_files"]
 

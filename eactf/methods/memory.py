@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from eactf.data.records import MAX_ID
+from eactf.packed.records import MAX_ID
 
 __all__ = ["SampleMemory", "checked_ids"]
 

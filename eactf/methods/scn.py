@@ -15,9 +15,9 @@ import numpy as np
 from keras import layers, ops
 
 from eactf import losses
-from eactf.data.ledger import RelabelLedger
 from eactf.methods.base import Batch
 from eactf.methods.erasing import OneViewMethod
+from eactf.methods.ledger import RelabelLedger
 from eactf.methods.memory import SampleMemory
 
 __all__ = ["SCN"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf.data.opened import holds_images
-from eactf.data.packed import open_packed
-from eactf.data.readers.catalogue import all_cards
-from eactf.data.records import Dataset
 from eactf.errors import DataError, UsageError
+from eactf.intake.readers.catalogue import all_cards
+from eactf.packed import open_packed
+from eactf.packed.records import Dataset
 from eactf.recipe import load_recipe
 from eactf.report.cells import Cell, make_cell
 from eactf.report.paper_tables import Budget, PaperTable, Place

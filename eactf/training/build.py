@@ -12,7 +12,6 @@ import numpy as np
 
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
-from eactf.data.records import Dataset, Samples
 from eactf.errors import UsageError
 from eactf.methods.attention_consistency import AttentionConsistency
 from eactf.methods.base import Method
@@ -28,6 +27,7 @@ from eactf.nn.weight_import import (
     imagenet_for,
     open_weights,
 )
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import (
     AttentionConsistencySettings,
     CrossEntropySettings,

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from eactf.data.noise import apply_noise, realised_rate
-from eactf.data.noise.advice import Advice, advise
-from eactf.data.noise.estimate import LEAST_SAMPLES, NoiseEstimate, estimate_noise
-from eactf.data.noise.suspects import suspect_rows
-from eactf.data.records import Dataset, Samples
 from eactf.data.splits import limit as take_part
 from eactf.errors import DataError, UsageError
+from eactf.noise import apply_noise, realised_rate
+from eactf.noise.advice import Advice, advise
+from eactf.noise.estimate import LEAST_SAMPLES, NoiseEstimate, estimate_noise
+from eactf.noise.suspects import suspect_rows
+from eactf.packed.records import Dataset, Samples
 from eactf.training.out_of_fold import Progress, QuickPlan, out_of_fold, quick_plan
 
 __all__ = ["NoiseAudit", "audit_noise", "choose_samples"]

@@ -15,13 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from eactf.data.noise.folds import assign_folds
 from eactf.data.pipeline import ImageForm, evaluation_batches, steps_per_epoch, training_batches
-from eactf.data.records import Samples
 from eactf.errors import TrainingError
 from eactf.methods.cross_entropy import CrossEntropy
 from eactf.nn.classifier import build_classifier
+from eactf.noise.folds import assign_folds
 from eactf.optimizers import Adam
+from eactf.packed.records import Samples
 from eactf.recipe import Recipe
 from eactf.recipe.schema import DataSettings
 from eactf.training.build import pixel_statistics

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from eactf.data.ledger import RelabelLedger
 from eactf.methods.base import Method
+from eactf.methods.ledger import RelabelLedger
 from eactf.training.folder import RunFolder
 from eactf.training.session import Session
 

@@ -16,11 +16,11 @@ from eactf.data.pipeline import (
     training_batches,
 )
 from eactf.data.prepare import PreparedData
-from eactf.data.records import Samples
 from eactf.evaluation.macro_recall import MacroRecall
 from eactf.evaluation.metrics import Scores, score
 from eactf.methods.base import Method
 from eactf.nn.weight_import import BackboneWeights
+from eactf.packed.records import Samples
 from eactf.recipe import Recipe
 from eactf.training.build import (
     backbone_weights,

@@ -10,8 +10,8 @@ import tensorflow as tf
 from rich.markup import escape
 
 from eactf import console
-from eactf.data.noise import NoiseManifest
 from eactf.kernels import describe_kernels, kernel_facts
+from eactf.noise import NoiseManifest
 from eactf.recipe import ResolvedRecipe
 from eactf.training.progress import format_duration
 from eactf.training.session import Session

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from eactf.data.hashing import uniform
-from eactf.data.listing import Listing
-from eactf.data.records import SPLITS
+from eactf.intake.listing import Listing
+from eactf.packed.hashing import uniform
+from eactf.packed.records import SPLITS
 
 __all__ = ["hold_out"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eactf.data.fingerprint import Fingerprint
+from eactf.intake.fingerprint import Fingerprint
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.cost import STRIDES, map_side
 from eactf.wizard.machine import Machine

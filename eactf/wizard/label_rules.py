@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eactf.data.fingerprint import Fingerprint
-from eactf.data.noise.advice import CLEAN
+from eactf.intake.fingerprint import Fingerprint
+from eactf.noise.advice import CLEAN
 from eactf.wizard.choices import Choice, Origin
 
 __all__ = [

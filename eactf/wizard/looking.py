@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.duplicates import Duplicates, find_duplicates
-from eactf.data.findings import Finding
-from eactf.data.fingerprint import Fingerprint, take_fingerprint
-from eactf.data.listing import Listing
-from eactf.data.scan import Scan, scan
-from eactf.data.sources import SourceOptions, open_source
 from eactf.errors import DataError
+from eactf.intake.duplicates import Duplicates, find_duplicates
+from eactf.intake.findings import Finding
+from eactf.intake.fingerprint import Fingerprint, take_fingerprint
+from eactf.intake.listing import Listing
+from eactf.intake.scan import Scan, scan
+from eactf.intake.sources import SourceOptions, open_source
 from eactf.progress import counting, waiting
 
 __all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]

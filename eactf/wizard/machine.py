@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from eactf.data.parallel import usable_cores
+from eactf.intake.parallel import usable_cores
 from eactf.kernels import cpu_features
 
 __all__ = ["Gpu", "Machine", "look_at_machine", "read_gpus", "read_memory"]

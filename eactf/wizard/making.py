@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf import files
-from eactf.data.packed.names import plain_set_names
-from eactf.data.packing import PackReport, pack
-from eactf.data.records import SPLITS
 from eactf.data.splits import held_out
+from eactf.intake.packing import PackReport, pack
+from eactf.packed.names import plain_set_names
+from eactf.packed.records import SPLITS
 from eactf.progress import counting
 from eactf.wizard import label_rules, showing
 from eactf.wizard.choices import Choice, Origin

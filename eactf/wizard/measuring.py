@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from eactf.data.sources import SourceOptions
 from eactf.errors import EactfError
+from eactf.intake.sources import SourceOptions
 from eactf.wizard.cost import StepTime
 from eactf.wizard.label_rules import NoiseEstimate
 from eactf.wizard.plan import Plan

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eactf.data.fingerprint import Fingerprint
+from eactf.intake.fingerprint import Fingerprint
 from eactf.wizard import image_rules, label_rules, time_rules
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.cost import Network, StepTime

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eactf.data.findings import Finding
-from eactf.data.fingerprint import Fingerprint
+from eactf.intake.findings import Finding
+from eactf.intake.fingerprint import Fingerprint
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN
 

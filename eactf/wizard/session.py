@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eactf import console, files
-from eactf.data.checks import check
-from eactf.data.packing import PackReport
-from eactf.data.sources import SourceOptions
 from eactf.errors import Interrupted, UsageError
+from eactf.intake.checks import check
+from eactf.intake.packing import PackReport
+from eactf.intake.sources import SourceOptions
 from eactf.progress import waiting
 from eactf.recipe.strict_yaml import write_scalar
 from eactf.wizard import questions, showing

@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from eactf import console
-from eactf.data.findings import Finding, Severity
-from eactf.data.fingerprint import Fingerprint, Spread
-from eactf.data.records import SPLITS
+from eactf.intake.findings import Finding, Severity
+from eactf.intake.fingerprint import Fingerprint, Spread
+from eactf.packed.records import SPLITS
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate
 from eactf.wizard.plan import Plan

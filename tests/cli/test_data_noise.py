@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from shallow_networks import shallow_resnets
 
-from eactf.data.faces import drawn_face_dataset
-from eactf.data.noise import apply_noise
-from eactf.data.packed import write_packed
+from eactf.faces import drawn_face_dataset
+from eactf.noise import apply_noise
+from eactf.packed import write_packed
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_a_low_reading_of_much_contradicted_labels_is_not_told_alone(
     rate, high, contradicted, told
 ):
     from eactf.cli.data.noise import _headline
-    from eactf.data.noise.estimate import NoiseEstimate
+    from eactf.noise.estimate import NoiseEstimate
 
     nothing = np.zeros((1, 2))
     found = NoiseEstimate(

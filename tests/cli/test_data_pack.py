@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from eactf.data.opened import data_settings
-from eactf.data.packed import open_packed
-from eactf.data.readers.catalogue import NAMES
+from eactf.intake.readers.catalogue import NAMES
+from eactf.packed import open_packed
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from eactf.data.faces import EXPRESSIONS, draw_faces
-from eactf.data.packed import write_packed
-from eactf.data.records import Dataset, Samples
+from eactf.faces import EXPRESSIONS, draw_faces
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 
 
 def pack(path, order, *, rename=None):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eactf.data.decode import read_image
-from eactf.data.faces import EXPRESSIONS, draw_faces
 from eactf.errors import DataError
+from eactf.faces import EXPRESSIONS, draw_faces
+from eactf.intake.decode import read_image
 
 
 @pytest.fixture

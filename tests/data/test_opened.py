@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from eactf.data.opened import holds_images, open_data
-from eactf.data.packed import write_packed
-from eactf.data.records import Dataset, Samples
-from eactf.data.sources import SourceOptions
 from eactf.errors import DataError, UsageError
+from eactf.intake.sources import SourceOptions
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 5), dtype=np.uint8)
 WORST = np.array([2, 1, 0, 2, 1, 0])

@@ -14,7 +14,7 @@ from eactf.data.pipeline import (
     steps_per_epoch,
     training_batches,
 )
-from eactf.data.records import Samples
+from eactf.packed.records import Samples
 
 FORM = ImageForm(size=4, channels=1)
 

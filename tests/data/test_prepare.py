@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eactf.data.packed import write_packed
 from eactf.data.prepare import prepare_data
-from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, RecipeError, UsageError
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import load_recipe
 
 NAMES = ("neutral", "happiness", "surprise", "sadness")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eactf.data.records import Samples
 from eactf.data.splits import limit, split_off_validation
 from eactf.errors import DataError, UsageError
+from eactf.packed.records import Samples
 
 
 def make_samples(count=2000):

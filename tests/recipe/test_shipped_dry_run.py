@@ -15,8 +15,8 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from eactf.cli import cli
-from eactf.data.packed import write_packed
-from eactf.data.records import Dataset, Samples
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import list_recipes
 
 NAMES = (

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eactf.data.packed import write_packed
-from eactf.data.records import Dataset, Samples
 from eactf.errors import DataError, UsageError
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 from eactf.report.paper_tables import Place, find_table
 from eactf.report.reproduction import (
     TableData,

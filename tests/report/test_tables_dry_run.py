@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from shallow_networks import shallow_resnets
 
-from eactf.data.packed import write_packed
-from eactf.data.records import Dataset, Samples
+from eactf.packed import write_packed
+from eactf.packed.records import Dataset, Samples
 from eactf.recipe import load_recipe
 from eactf.report.paper_tables import list_tables
 from eactf.training.dry_run import dry_run

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from eactf.data.sources.arrays import list_arrays
 from eactf.errors import DataError, UnsafeFileError
+from eactf.intake.sources.arrays import list_arrays
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 

@@ -67,7 +67,7 @@ def wrapped(form, path, body):
         ("torch.nn.modules.conv", "Conv2d"),
         ("numpy", "load"),
         ("collections", "namedtuple"),
-        ("eactf.data.safe_pickle", "load_pickle"),
+        ("eactf.safe_pickle", "load_pickle"),
     ],
 )
 def test_every_other_name_is_refused_by_name_in_every_form(tmp_path, form, module, name):

@@ -9,8 +9,8 @@ import struct
 import numpy as np
 import pytest
 
-from eactf.data.safe_pickle import load_pickle
 from eactf.errors import DataError, UnsafeFileError
+from eactf.safe_pickle import load_pickle
 
 VALUES = {
     "ints": np.arange(12, dtype=">i4").reshape(3, 4),
@@ -77,7 +77,7 @@ def named(module, name, rest=b"."):
         ("numpy.core.multiarray", "_reconstruct.__globals__"),
         ("numpy.f2py.crackfortran", "getlincoef"),
         ("numpy.testing._private.utils", "runstring"),
-        ("eactf.data.safe_pickle", "load_pickle"),
+        ("eactf.safe_pickle", "load_pickle"),
         ("torch._utils", "_rebuild_tensor_v2"),
         ("_codecs", "decode"),
     ],

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from shallow_networks import shallow_resnets
 
-from eactf.data.faces import draw_faces
-from eactf.data.noise.folds import assign_folds, copies_of
-from eactf.data.records import Samples
 from eactf.errors import UsageError
+from eactf.faces import draw_faces
+from eactf.noise.folds import assign_folds, copies_of
+from eactf.packed.records import Samples
 from eactf.training.out_of_fold import out_of_fold, quick_plan
 
 

@@ -59,8 +59,8 @@ def test_a_loss_that_is_no_number_fails_the_run_and_says_where(recipe, tmp_path)
 @pytest.fixture(scope="module")
 def many_classes(tmp_path_factory):
     """A finished run on 25 classes of noise images: its result, its folder, the test split."""
-    from eactf.data.packed import write_packed
-    from eactf.data.records import Dataset, Samples
+    from eactf.packed import write_packed
+    from eactf.packed.records import Dataset, Samples
     from eactf.recipe import load_recipe
 
     place, numbers = tmp_path_factory.mktemp("many"), np.random.default_rng(5)

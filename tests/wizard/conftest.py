@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eactf.data.fingerprint import Fingerprint, Spread
-from eactf.data.sources import SourceOptions
+from eactf.intake.fingerprint import Fingerprint, Spread
+from eactf.intake.sources import SourceOptions
 from eactf.wizard.machine import Gpu, Machine
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eactf.data.listing import ArrayImages, Listing
+from eactf.intake.listing import ArrayImages, Listing
 from eactf.wizard.holding_out import hold_out
 
 TRAIN, VALIDATION, TEST = 0, 1, 2

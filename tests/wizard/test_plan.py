@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from eactf.data.fingerprint import Spread
+from eactf.intake.fingerprint import Spread
 from eactf.wizard import image_rules, label_rules, time_rules
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.cost import Network, StepTime, estimate_step, map_side

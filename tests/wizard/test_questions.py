@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eactf.data.findings import Finding, Severity
 from eactf.errors import UsageError
+from eactf.intake.findings import Finding, Severity
 from eactf.wizard import questions
 from eactf.wizard.answering import Answerer, Written, read_answers
 from eactf.wizard.choices import Choice, Origin

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from eactf.cli import cli
-from eactf.data.packed import open_packed
 from eactf.data.prepare import prepare_data
 from eactf.errors import Interrupted
+from eactf.packed import open_packed
 from eactf.recipe import load_recipe
 from eactf.wizard.answering import Answerer, Written
 from eactf.wizard.cost import StepTime

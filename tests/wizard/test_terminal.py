@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eactf.data.packed import open_packed
+from eactf.packed import open_packed
 from eactf.recipe import load_recipe
 from wizard.at_terminal import CTRL_C, CTRL_D, Terminal
 from wizard.shapes import SHAPES

@@ -15,9 +15,9 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
 
 if TYPE_CHECKING:
-    from eactf.data.findings import Finding
-    from eactf.data.fingerprint import Fingerprint
-    from eactf.data.sources import SourceOptions
+    from eactf.intake.findings import Finding
+    from eactf.intake.fingerprint import Fingerprint
+    from eactf.intake.sources import SourceOptions
 
 __all__ = ["check"]
 
@@ -41,11 +41,11 @@ def check(context: click.Context, path: Path, options: SourceOptions, everything
     \b
     eactf data check my-faces/
     """
-    from eactf.data.checks import check as find_faults
-    from eactf.data.duplicates import find_duplicates
-    from eactf.data.fingerprint import take_fingerprint
-    from eactf.data.scan import scan
-    from eactf.data.sources import open_source
+    from eactf.intake.checks import check as find_faults
+    from eactf.intake.duplicates import find_duplicates
+    from eactf.intake.fingerprint import take_fingerprint
+    from eactf.intake.scan import scan
+    from eactf.intake.sources import open_source
 
     listing = open_source(path, options)
     with counting("looking") as progress:

@@ -10,7 +10,7 @@ from eactf import console
 from eactf.cli.options import json_option
 
 if TYPE_CHECKING:
-    from eactf.data.readers.card import Card, Option
+    from eactf.intake.readers.card import Card, Option
 
 __all__ = ["list_"]
 
@@ -25,7 +25,7 @@ def list_(name: str | None) -> None:
     eactf data list
     eactf data list raf-db
     """
-    from eactf.data.readers import catalogue  # NumPy and Pillow only where needed
+    from eactf.intake.readers import catalogue  # NumPy and Pillow only where needed
 
     cards = catalogue.all_cards() if name is None else (catalogue.card(name),)
     for card in cards:

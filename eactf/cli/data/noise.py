@@ -17,8 +17,8 @@ from eactf.errors import UsageError
 from eactf.progress import counting
 
 if TYPE_CHECKING:
-    from eactf.data.noise.estimate import NoiseEstimate
-    from eactf.data.sources import SourceOptions
+    from eactf.intake.sources import SourceOptions
+    from eactf.noise.estimate import NoiseEstimate
     from eactf.training.noise_audit import NoiseAudit
     from eactf.training.out_of_fold import Progress
 
@@ -102,7 +102,7 @@ def noise(
             progress=_Expected(bar),
         )
     if output is not None:
-        from eactf.data.noise.suspects import write_suspects
+        from eactf.noise.suspects import write_suspects
 
         write_suspects(output, audit.suspects())
     console.emit("noise", **audit.as_dict())

@@ -12,7 +12,7 @@ from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH
 
 if TYPE_CHECKING:
-    from eactf.data.sources import SourceOptions
+    from eactf.intake.sources import SourceOptions
 
 __all__ = ["pack"]
 
@@ -31,7 +31,7 @@ def pack_path(path: Path, options: SourceOptions, **output: Any) -> None:
     eactf data pack faces/ -o faces.h5
     eactf data pack labels.csv -o faces.h5 --label expression --size 64
     """
-    from eactf.data.sources import open_source  # NumPy and Pillow only where needed
+    from eactf.intake.sources import open_source  # NumPy and Pillow only where needed
 
     pack_listing(open_source(path, options), **output)
 
@@ -40,7 +40,7 @@ class _Pack(click.Group):
     """A group of the published data sets, whose command for everything else is `pack PATH`."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        from eactf.data.readers.catalogue import NAMES
+        from eactf.intake.readers.catalogue import NAMES
 
         return list(NAMES)
 
@@ -63,7 +63,7 @@ class _Pack(click.Group):
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         pack_path.format_help(click.Context(pack_path, context, info_name=_PATH), formatter)
-        from eactf.data.readers.catalogue import all_cards
+        from eactf.intake.readers.catalogue import all_cards
 
         with formatter.section("Published data sets, by eactf data pack NAME ..."):
             formatter.write_dl([(card.name, card.title) for card in all_cards()])

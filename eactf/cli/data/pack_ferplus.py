@@ -12,7 +12,7 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
 
 if TYPE_CHECKING:
-    from eactf.data.readers.ferplus import PackReport
+    from eactf.intake.readers.ferplus import PackReport
 
 __all__ = ["ferplus"]
 
@@ -46,7 +46,7 @@ def ferplus(
     \b
     eactf data pack ferplus --images fer2013.csv --votes fer2013new.csv -o ferplus.h5
     """
-    from eactf.data.readers.ferplus import pack_ferplus  # NumPy and h5py only where needed
+    from eactf.intake.readers.ferplus import pack_ferplus  # NumPy and h5py only where needed
 
     with counting("packing") as progress:
         report = pack_ferplus(

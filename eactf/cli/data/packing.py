@@ -15,8 +15,8 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
 
 if TYPE_CHECKING:
-    from eactf.data.listing import Listing
-    from eactf.data.packing import PackReport
+    from eactf.intake.listing import Listing
+    from eactf.intake.packing import PackReport
 
 __all__ = ["output_options", "pack_listing"]
 
@@ -82,7 +82,7 @@ def pack_listing(
 
     Of the listing's findings those of a severity in `told` are said too.
     """
-    from eactf.data.packing import pack as pack_images
+    from eactf.intake.packing import pack as pack_images
 
     with counting("packing") as progress:
         report = pack_images(

@@ -11,20 +11,20 @@ from eactf.cli.data.packing import output_options, pack_listing
 from eactf.cli.options import FILE_PATH
 
 if TYPE_CHECKING:
-    from eactf.data.readers.card import Card, Option
+    from eactf.intake.readers.card import Card, Option
 
 __all__ = ["published_command"]
 
 
 def published_command(name: str) -> click.Command:
     """`eactf data pack NAME FOLDER -o FILE`, with the options that the data set's card has."""
-    from eactf.data.readers.catalogue import card
+    from eactf.intake.readers.catalogue import card
 
     found = card(name)
     keys = {_key(option): option.name for option in found.options}
 
     def run(folder: Path, **settings: Any) -> None:
-        from eactf.data.readers.catalogue import open_dataset
+        from eactf.intake.readers.catalogue import open_dataset
 
         chosen = {option: settings.pop(key) for key, option in keys.items()}
         # `data check` does not know these files, so that nobody else tells of counts that differ.

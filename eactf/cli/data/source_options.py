@@ -39,7 +39,7 @@ _OPTIONS = (
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--label`, `--clean`, `--votes`, ...; the command gets them as one argument `options`.
 
-    That is an `eactf.data.sources.SourceOptions`.
+    That is an `eactf.intake.sources.SourceOptions`.
     """
 
     @functools.wraps(command)
@@ -55,7 +55,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         merge_spellings: bool,
         **others: Any,
     ) -> Any:
-        from eactf.data.sources import SourceOptions  # NumPy only where needed
+        from eactf.intake.sources import SourceOptions  # NumPy only where needed
 
         options = SourceOptions(
             label=label,

@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from eactf.data.safe_pickle import load_pickle
 from eactf.errors import DataError, UnsafeFileError
 from eactf.nn.weight_import.tensors import KINDS, SUSPECT, damaged, too_large
 from eactf.nn.weight_import.torch_pickles import load_checkpoint_pickle
+from eactf.safe_pickle import load_pickle
 
 __all__ = ["LEGACY_START", "ZIP_START", "legacy_checkpoint", "zip_checkpoint"]
 

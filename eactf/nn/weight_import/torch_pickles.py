@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from eactf.data.safe_pickle import NUMPY, Names, StandIn, load_pickle
 from eactf.errors import UnsafeFileError
 from eactf.nn.weight_import.tensors import (
     KINDS,
@@ -22,6 +21,7 @@ from eactf.nn.weight_import.tensors import (
     too_large,
     whole_numbers,
 )
+from eactf.safe_pickle import NUMPY, Names, StandIn, load_pickle
 
 __all__ = ["Storage", "TensorRecipe", "load_checkpoint_pickle", "stored_tensor"]
 

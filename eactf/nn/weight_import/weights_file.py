@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eactf.data.packed.opening import HDF5
 from eactf.errors import DataError, EactfError, UsageError
 from eactf.files import replace_atomically
 from eactf.nn.weight_import.naming import network_variables
+from eactf.packed.opening import HDF5
 
 __all__ = ["BackboneWeights", "WeightsFacts", "open_weights", "unfit_values", "write_weights"]
 

@@ -1,0 +1,13 @@
+"""Intake: users' files, in whatever form people have them, become one packed file.
+
+::
+
+    sources/     the doors: folders, tables, arrays, HDF5; each gives a `Listing`
+    readers/     the doors of published data sets (FERPlus, RAF-DB, CIFAR, ...)
+    listing      what a door found: one entry an image, with its label, split and votes
+    scan         every file of a listing, opened and measured once
+    checks/      what is wrong with the images, the labels and their copies
+    decode       a file's bytes to an array of pixels, within bounds
+    packing      a listing to one packed file
+    fingerprint  the data set described in numbers, for the wizard
+"""

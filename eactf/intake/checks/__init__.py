@@ -1,0 +1,35 @@
+"""What is wrong with a data set: one function a kind of finding.
+
+::
+
+    images    files that cannot be read, wrong suffixes, one colour, sizes, grey among colour
+    copies    pixel-identical and nearly identical images, within and across splits
+    labels    classes without images, tiny and unequal classes, samples without a label
+"""
+
+from __future__ import annotations
+
+from eactf.intake.checks import copies, images, labels
+from eactf.intake.checks.evidence import Evidence
+from eactf.intake.duplicates import Duplicates, find_duplicates
+from eactf.intake.findings import Finding, Severity
+from eactf.intake.listing import Listing
+from eactf.intake.scan import Scan
+
+__all__ = ["check"]
+
+_ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+
+
+def check(
+    listing: Listing, scan: Scan, duplicates: Duplicates | None = None
+) -> tuple[Finding, ...]:
+    """Everything found in a listing that was scanned, errors first, then warnings, then notes.
+
+    The listing's own findings are among them; `duplicates` are found where not given.
+    """
+    evidence = Evidence(listing, scan, duplicates or find_duplicates(scan))
+    found = list(listing.findings)
+    for finder in (*images.FINDERS, *labels.FINDERS, *copies.FINDERS):
+        found += finder(evidence)
+    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.severity)))

@@ -1,0 +1,151 @@
+"""Images as arrays of one shape, uint8: the one path from a file to pixels, whoever needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from eactf.errors import UsageError
+from eactf.intake.image_files import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    REASONS,
+    FileImages,
+    bad_image,
+    open_image,
+    quiet_pillow,
+    strictly,
+)
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "REASONS",
+    "FileImages",
+    "as_array",
+    "find_images",
+    "is_grey",
+    "orientation",
+    "quiet_pillow",
+    "read_image",
+    "upright",
+    "upright_size",
+]
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def find_images(paths: tuple[Path, ...]) -> list[Path]:
+    """The image files among `paths`; folders are searched through, in the order of their names.
+
+    A file named outright is taken whatever its suffix. Raises `UsageError` for a path that is not
+    there and for folders without a single image.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if _looks_like_image(file))
+            if not inside:
+                raise UsageError(f"there is no image in {path}")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"there is no file {path}")
+    return found
+
+
+def read_image(path: Path, *, size: int, channels: int) -> np.ndarray:
+    """An image file as `(size, size, channels)` uint8, by `upright` and `as_array`.
+
+    Raises `BadImage`, a `DataError`, with the reason.
+    """
+    with open_image(path) as image:
+        return as_array(upright(image), height=size, width=size, channels=channels)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The first frame in 8 bits, turned as its EXIF data says: of mode `L` if grey, else `RGB`.
+
+    Transparency is laid on black. Values of 16 bits keep their upper 8, as Pillow itself does for
+    colour. 32-bit integers and floats do not say how far they reach: white is the least of 1 (of
+    floats), 255, 65,535 and 2,147,483,647 that no value exceeds. Colour profiles are not applied.
+    Raises `BadImage` when the pixels cannot be decoded.
+    """
+    with strictly():
+        try:
+            image.load()
+            turn = _TURNS.get(orientation(image))
+            plain = _opaque(_eight_bit(image)).convert("L" if is_grey(image) else "RGB")
+            return plain if turn is None else plain.transpose(turn)
+        except Exception as error:  # Pillow's decoders raise many kinds on a broken file
+            raise bad_image(error) from None
+
+
+def as_array(image: Image.Image, *, height: int, width: int, channels: int) -> np.ndarray:
+    """What `upright` gives as `(height, width, channels)` uint8, resized bilinearly if need be.
+
+    Channels are 1 or 3; colour becomes grey by ITU-R 601 luma.
+    """
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8).reshape(height, width, channels)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether the image's mode has no colours; a palette counts as colour."""
+    return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1, upright, where there is none or none that can be read."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged EXIF block is no reason to refuse the pixels
+        return 1
+    return int(found) if found in _TURNS else 1
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height once turned, from the header alone."""
+    # A PNG may carry EXIF data behind its pixels, and Pillow decodes all of it to look there; a
+    # TIFF's size is given as it will be.
+    tells = image.format not in ("PNG", "TIFF") or "exif" in image.info
+    width, height = image.size
+    return (height, width) if tells and orientation(image) >= 5 else (width, height)
+
+
+def _looks_like_image(file: Path) -> bool:
+    return file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits brought to 8 by value; Pillow's own conversion clips."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image)
+    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillows say I for the latter
+        key = image.info.get("transparency")
+        return Image.fromarray(np.where(values == key, 0, values >> 8).astype(np.uint8))
+    values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    tops = (1, 255, 65_535, 2**31 - 1)[image.mode != "F" :]
+    top = next((top for top in tops if values.max() <= top), tops[-1])
+    return Image.fromarray(np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image
+    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, image.convert("RGBA"))

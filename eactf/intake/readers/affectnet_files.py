@@ -1,0 +1,116 @@
+"""AffectNet's two forms of labels, row by row: its CSV lists and its single annotations."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eactf.errors import DataError
+from eactf.intake.sources.npz import read_npy
+
+__all__ = ["Row", "read_annotations", "read_list"]
+
+_COLUMNS = (
+    *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height"),
+    *("facial_landmarks", "expression", "valence", "arousal"),
+)
+_LABELS = range(11)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One labelled image: its path, split (an index into `SPLITS`) and label, 0 to 10.
+
+    `box` is the face's left, top, width and height in pixels, None where none is given; `valence`
+    and `arousal` are the texts of the list.
+    """
+
+    path: str
+    split: int
+    label: int
+    box: tuple[int, int, int, int] | None = None
+    valence: str = ""
+    arousal: str = ""
+
+
+def read_list(path: Path, split: int) -> Iterator[Row]:
+    """The rows of `training.csv` or `validation.csv`, with or without the published header.
+
+    Raises `DataError` with the line for what does not fit.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns: Sequence[str] = _COLUMNS
+            for number, cells in enumerate(csv.reader(file), start=1):
+                if number == 1 and _COLUMNS[0] in cells:
+                    columns = _check_header(path, cells)
+                elif cells:
+                    yield _row(path, number, columns, cells, split)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV text file: {error}") from error
+
+
+def read_annotations(folder: Path, name: str, split: int) -> Iterator[Row]:
+    """The images of `name` (`train_set`, `val_set`), in the order of their numbers.
+
+    Each image's label is read from `annotations/<number>_exp.npy`.
+    """
+    images = folder / name / "images"
+    if not images.is_dir():
+        return
+    files = (file.name for file in images.iterdir() if not file.name.startswith("."))
+    for file in sorted(files, key=lambda file: (len(file), file)):
+        annotation = folder / name / "annotations" / f"{Path(file).stem}_exp.npy"
+        yield Row(f"{name}/images/{file}", split, _annotated(annotation))
+
+
+def _check_header(path: Path, cells: list[str]) -> list[str]:
+    needed = [name for name in _COLUMNS if name not in ("facial_landmarks", "valence", "arousal")]
+    missing = [name for name in needed if name not in cells]
+    if missing:
+        raise DataError(f"{path}, line 1: there is no column {missing[0]}")
+    return cells
+
+
+def _row(path: Path, line: int, columns: Sequence[str], cells: list[str], split: int) -> Row:
+    if len(cells) != len(columns):
+        raise DataError(
+            f"{path}, line {line}: expected {len(columns)} cells, received {len(cells)}"
+        )
+    row = dict(zip(columns, cells, strict=True))
+    return Row(
+        path=row["subDirectory_filePath"].strip().replace("\\", "/"),
+        split=split,
+        label=_label(f"{path}, line {line}, expression", row["expression"]),
+        box=_box(row),
+        valence=row.get("valence", ""),
+        arousal=row.get("arousal", ""),
+    )
+
+
+def _label(where: str, text: str) -> int:
+    text = text.strip().removesuffix(".0")
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and int(text) in _LABELS):
+        raise DataError(f"{where}: expected 0 to 10, received {text[:20]!r}")
+    return int(text)
+
+
+def _box(row: dict[str, str]) -> tuple[int, int, int, int] | None:
+    """The face box; None where it is not given (images without a face)."""
+    try:
+        x, y, width, height = (int(float(row[name])) for name in _COLUMNS[1:5])
+    except ValueError:
+        return None
+    return (x, y, width, height) if width > 0 and height > 0 else None
+
+
+def _annotated(path: Path) -> int:
+    if not path.is_file():
+        raise DataError(f"{path} is missing", hint="every image has an annotation of its number")
+    values = read_npy(path).reshape(-1).tolist()
+    if len(values) != 1:
+        raise DataError(f"{path}: expected one label, received {len(values)}")
+    text = values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
+    return _label(str(path), text)

@@ -1,0 +1,172 @@
+"""Labels that lie in arrays: whole numbers, texts or one-hot rows, as indices of the classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eactf.errors import DataError
+from eactf.intake.findings import Finding
+from eactf.intake.sources.array_names import split_word
+from eactf.intake.sources.spellings import natural_order, settle_spellings, tidy
+from eactf.intake.sources.stored_array import StoredArray
+
+__all__ = [
+    "Classes",
+    "classes_from_names",
+    "classes_from_values",
+    "name_values",
+    "names_for",
+    "read_labels",
+    "read_texts",
+]
+
+_MANY = 1_000
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The class names, and the index that each value of a label array stands for.
+
+    `values` has the numbers or texts that occur; -1 and "" always stand for no label.
+    """
+
+    names: tuple[str, ...]
+    values: dict[int | str, int]
+    findings: tuple[Finding, ...] = ()
+
+    def holds(self, labels: np.ndarray) -> bool:
+        """Whether every value is a class or stands for none."""
+        return all(value in self.values or value in (-1, "") for value in _distinct(labels))
+
+    def index(self, labels: np.ndarray) -> np.ndarray:
+        """The class indices `(n,)` int64 of labels `(n,)`; -1 where there is no such class."""
+        distinct, inverse = np.unique(labels, return_inverse=True)
+        indices = [self.values.get(value, -1) for value in distinct.tolist()]
+        return np.array(indices, np.int64)[inverse.reshape(len(labels))]
+
+
+def read_labels(path: Path, stored: StoredArray, names: Sequence[str]) -> np.ndarray:
+    """The labels `(n,)` of an array, int64 or text; -1 and "" where there is none.
+
+    `(n,)`, `(n, 1)` and one-hot rows `(n, classes)` are taken; numbers become the `names` they
+    index, where there are any. Raises `DataError` for others, and for numbers without a name:
+    labels that start at 1 would all be wrong.
+    """
+    numbers = _read_values(path, stored)
+    if numbers.dtype.kind == "U" or not names:
+        return numbers
+    named = name_values(numbers, names)
+    if named is None:
+        raise _out_of_range(f"{path}: {stored.name}", numbers, len(names))
+    return named
+
+
+def _read_values(path: Path, stored: StoredArray) -> np.ndarray:
+    values = stored.read()
+    where = f"{path}: {stored.name}"
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    elif values.ndim == 2 and values.dtype.kind in "biuf" and _is_one_hot(values):
+        values = values.argmax(axis=1)
+    if values.ndim != 1:
+        raise DataError(
+            f"{where}: expected one label an image, received shape {values.shape}",
+            hint="shares or votes of several classes are read from an array called votes",
+        )
+    if values.dtype.kind in "US":
+        return np.array([tidy(text) for text in read_texts(stored)], np.str_)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), -1, values)
+        if not (np.isfinite(values) & (values == np.rint(values))).all():
+            raise DataError(f"{where}: expected whole numbers as labels, received fractions")
+    if values.size and not (np.abs(values.astype(np.float64)) < 2**31).all():
+        raise DataError(f"{where}: expected labels below {2**31:,}, received {values.max()}")
+    return values.astype(np.int64)
+
+
+def read_texts(stored: StoredArray) -> list[str]:
+    """A one-dimensional array of texts or numbers as texts."""
+    values = stored.read().reshape(-1).tolist()
+    return [_text(value) for value in values]
+
+
+def names_for(array: StoredArray, shared: Mapping[str, StoredArray]) -> list[str]:
+    """The class names that an array's numbers index: its own, else the file's; none where none.
+
+    `train_fer2013` has its own in `fer2013_class_names`.
+    """
+    key = split_word(array.name)[1]
+    stored = shared.get(f"{key}_class_names", shared.get("class_names"))
+    return [] if stored is None else [tidy(text) for text in read_texts(stored)]
+
+
+def name_values(values: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
+    """Numbers as the names they index, "" for -1; None where one of them indexes none."""
+    if values.min() < -1 or values.max() >= len(names):
+        return None
+    texts: np.ndarray = np.array([*names, ""], np.str_)
+    return texts.take(values, mode="wrap")
+
+
+def classes_from_names(path: Path, names: Sequence[str]) -> Classes:
+    """The classes that the file names; `DataError` where the names are not unique."""
+    if not names or "" in names or len(set(names)) < len(names):
+        raise DataError(f"{path}: class_names: expected unique names, received {list(names)[:20]}")
+    return Classes(tuple(names), {name: index for index, name in enumerate(names)})
+
+
+def classes_from_values(
+    path: Path, name: str, labels: Sequence[np.ndarray], *, merge_spellings: bool
+) -> Classes:
+    """The classes that occur in `labels`: the numbers in order, or the texts in natural order.
+
+    Raises `DataError` for mixed kinds and for so many values that they cannot be classes.
+    """
+    counts = Counter(value for array in labels for value in array.tolist())
+    counts = Counter({value: n for value, n in counts.items() if value not in (-1, "")})
+    rows = sum(counts.values())
+    if not counts:
+        raise DataError(f"{path}: {name} has no label at all")
+    if len({type(value) for value in counts}) > 1:
+        raise DataError(f"{path}: some arrays of labels are numbers, others are texts")
+    if len(counts) > _MANY and 2 * len(counts) > rows:
+        raise DataError(
+            f"{path}: {name} has {len(counts):,} values for {rows:,} images: these are no classes",
+            hint="name the array of labels with --label NAME",
+        )
+    if isinstance(next(iter(counts)), str):
+        class_of, findings = settle_spellings(counts, merge=merge_spellings)
+        names = natural_order(set(class_of.values()))
+        return Classes(tuple(names), {v: names.index(c) for v, c in class_of.items()}, findings)
+    numbers = sorted(counts)
+    return Classes(tuple(map(str, numbers)), {value: i for i, value in enumerate(numbers)})
+
+
+def _out_of_range(where: str, values: np.ndarray, classes: int) -> DataError:
+    low, high = int(values.min()), int(values.max())
+    from_one = low >= 1 and high == classes
+    return DataError(
+        f"{where}: expected 0 to {classes - 1} for {classes} class names, received {low} to {high}",
+        hint="the labels seem to start at 1; subtract 1 and save them again"
+        if from_one
+        else "does class_names name every class?",
+    )
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
+    ones, zeros = (values == 1).sum(axis=1), (values == 0).sum(axis=1)
+    return bool((ones == 1).all() and (zeros == values.shape[1] - 1).all())
+
+
+def _distinct(values: np.ndarray) -> list[int | str]:
+    distinct: list[int | str] = np.unique(values).tolist()
+    return distinct
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

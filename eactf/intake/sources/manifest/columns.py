@@ -1,0 +1,240 @@
+"""Which column of a manifest is what: by its name, by its cells, or as the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+
+from eactf.errors import DataError, UsageError
+from eactf.intake.sources.manifest.tables import Table, names_an_image
+from eactf.intake.sources.options import SourceOptions
+from eactf.intake.sources.splits import split_named
+
+__all__ = ["Roles", "find_roles"]
+
+_SAMPLE = 200  # rows looked at
+
+# What columns are called, in the order of preference.
+# fmt: off
+_PATH = (
+    "path", "filepath", "file_path", "image_path", "img_path", "imagepath", "relative_path",
+    "rel_path", "relpath", "filename", "file_name", "fname", "file", "image_file",
+    "image_filename", "image_name", "img_name", "imagename", "imgname", "image", "img", "pth",
+    "picture", "photo", "subdirectory_filepath", "image_id", "img_id", "name", "src",
+)
+_LABEL = (
+    "label", "given", "given_label", "noisy_label", "label_name", "class_name", "classname",
+    "class", "class_label", "category", "emotion", "emotion_label", "expression",
+    "expression_label", "target", "labels", "y",
+)
+_SPLIT = (
+    "split", "usage", "subset", "set", "partition", "phase", "data_split", "split_name",
+    "train_test", "tvt", "split_set",
+)
+_CLEAN = (
+    "clean", "clean_label", "true_label", "truelabel", "true_class", "clean_class", "true",
+    "gold", "gold_label", "gt", "gt_label", "ground_truth", "groundtruth", "y_true",
+    "correct_label", "verified_label",
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a manifest by position.
+
+    `label` is None where votes make the labels; `others` are those without a role. `rivals` are
+    columns that by their name could have been the label too.
+    """
+
+    names: tuple[str, ...]
+    path: int
+    label: int | None
+    split: int | None
+    clean: int | None
+    votes: tuple[int, ...]
+    others: tuple[int, ...]
+    rivals: tuple[str, ...] = ()
+
+    def positions(self) -> list[int]:
+        """All columns that have a role or a name."""
+        found = (self.path, self.label, self.split, self.clean, *self.votes, *self.others)
+        return sorted(i for i in found if i is not None)
+
+    def described(self) -> dict[str, str]:
+        """The names of the columns that have a role."""
+        roles = {"path": self.path, "label": self.label, "split": self.split, "clean": self.clean}
+        found = {role: self.names[i] for role, i in roles.items() if i is not None}
+        if self.votes:
+            found["votes"] = ", ".join(self.names[i] for i in self.votes)
+        return found
+
+
+def find_roles(table: Table, options: SourceOptions) -> Roles:
+    """Decide what each column is; what `options` name goes before what is told.
+
+    Raises `UsageError` for a named column that is not there, `DataError` where the images' paths
+    or the labels cannot be told.
+    """
+    if table.header is None:
+        return _roles_by_content(table, options)
+    return _Header(table, options).roles()
+
+
+class _Header:
+    """The header of a table while its columns are given their roles, each to one."""
+
+    def __init__(self, table: Table, options: SourceOptions) -> None:
+        self._table, self._options = table, options
+        self._names = tuple(table.header or ())
+        self._sample = _sample(table)
+        self._free = [i for i, name in enumerate(self._names) if name]
+        _check_unique(table, self._names)
+
+    def roles(self) -> Roles:
+        options = self._options
+        votes = tuple(self._named(name, "--votes") for name in options.votes)
+        # What the user names is taken first, so that no guess takes it for something else.
+        path = self._chosen(options.path_column, "--path-column")
+        label = self._chosen(options.label, "--label")
+        split = self._chosen(options.split_column, "--split-column")
+        clean = self._chosen(options.clean, "--clean")
+        path = self._guess_path() if path is None else path
+        split = self._guess_split() if split is None else split
+        clean = self._guess(_CLEAN) if clean is None else clean
+        rivals: tuple[str, ...] = ()
+        if label is None and not votes:
+            label, rivals = self._guess_label()
+        return Roles(self._names, path, label, split, clean, votes, tuple(self._free), rivals)
+
+    def _named(self, name: str, flag: str) -> int:
+        """Take the column that the user names; its case and blanks need not be as in the file."""
+        for match in (str, _plain):
+            found = [i for i, other in enumerate(self._names) if match(other) == match(name)]
+            if len(found) == 1:
+                return self._take(found[0])
+        close = get_close_matches(name, self._names, n=1)
+        raise UsageError(
+            f"{flag} {name}: {self._table.path} has no such column; it has {_listed(self._names)}",
+            hint=f"did you mean {close[0]}?" if close else None,
+        )
+
+    def _chosen(self, name: str | None, flag: str) -> int | None:
+        return None if name is None else self._named(name, flag)
+
+    def _take(self, index: int) -> int:
+        if index not in self._free:
+            raise UsageError(f"the column {self._names[index]!r} is named for two things")
+        self._free.remove(index)
+        return index
+
+    def _known(self, names: Sequence[str]) -> list[int]:
+        by_name = {_plain(self._names[i]): i for i in reversed(self._free)}
+        return [by_name[name] for name in names if name in by_name]
+
+    def _guess(self, names: Sequence[str]) -> int | None:
+        known = self._known(names)
+        return self._take(known[0]) if known else None
+
+    def _guess_path(self) -> int:
+        """A column named as paths are, best one whose cells are image names; else by its cells."""
+        images = [i for i in self._free if self._share(i, names_an_image) > 0.5]
+        known = self._known(_PATH)
+        for candidates in ([i for i in known if i in images], known, images):
+            if candidates:
+                return self._take(candidates[0])
+        raise DataError(
+            f"{self._table.path}, line 1: no column with the images' paths can be told;"
+            f" the columns are {_listed(self._names)}",
+            hint=_pixels_hint(self._names) or "name it: --path-column NAME",
+        )
+
+    def _guess_split(self) -> int | None:
+        known = [i for i in self._known(_SPLIT) if self._share(i, _is_split) > 0]
+        return self._take(known[0]) if known else None
+
+    def _guess_label(self) -> tuple[int, tuple[str, ...]]:
+        known = self._known(_LABEL)
+        if not known and len(self._free) == 1:
+            known = list(self._free)
+        if known:
+            label = self._take(known[0])
+            return label, tuple(self._names[i] for i in known[1:])
+        raise DataError(
+            f"{self._table.path}, line 1: no column with the labels can be told;"
+            f" the columns are {_listed(self._names)}",
+            hint=self._label_hint(),
+        )
+
+    def _label_hint(self) -> str:
+        numeric = [self._names[i] for i in self._free if self._share(i, _is_count) == 1]
+        if len(numeric) < 2:
+            return "name it: --label NAME"
+        return (
+            "name it: --label NAME; or, where columns count annotators' votes:"
+            f" --votes {','.join(numeric)}"
+        )
+
+    def _share(self, index: int, test: Callable[[str], bool]) -> float:
+        """The share of filled cells of the sample that pass `test`."""
+        cells = [row[index] for row in self._sample if row[index]]
+        return sum(map(test, cells)) / len(cells) if cells else 0.0
+
+
+def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
+    """The roles in a table without a header: one column of images and one of labels."""
+    options.refuse(f"{table.path}: it has no header", "path_column", "label", "clean")
+    options.refuse(f"{table.path}: it has no header", "split_column", "votes")
+    columns = list(zip(*_sample(table), strict=True))
+    images = [i for i, cells in enumerate(columns) if all(map(names_an_image, filter(None, cells)))]
+    rest = [i for i in range(table.width) if i not in images]
+    splits = [i for i in rest if all(map(_is_split, filter(None, columns[i])))]
+    if len(rest) == 2 and len(splits) == 1:
+        rest.remove(splits[0])
+    if len(images) != 1 or len(rest) != 1:
+        raise DataError(
+            f"{table.path}, line 1: {table.width} columns without a header cannot be told apart",
+            hint="write a first line that names them, for example: path,label,split",
+        )
+    names = tuple(f"column {i + 1}" for i in range(table.width))
+    split = splits[0] if len(splits) == 1 and splits != rest else None
+    return Roles(names, images[0], rest[0], split, None, (), ())
+
+
+def _sample(table: Table) -> list[list[str]]:
+    return [cells for _, cells in islice(table.rows(), _SAMPLE)]
+
+
+def _check_unique(table: Table, names: Sequence[str]) -> None:
+    twice = [name for i, name in enumerate(names) if name and name in names[:i]]
+    if twice:
+        raise DataError(
+            f"{table.path}, line 1: two columns are named {twice[0]!r}", hint="rename one of them"
+        )
+
+
+def _plain(name: str) -> str:
+    """A column's name without case, blanks and signs: `Image Name` and `image_name` are one."""
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+
+
+def _is_split(cell: str) -> bool:
+    return split_named(cell) is not None
+
+
+def _is_count(cell: str) -> bool:
+    return re.fullmatch(r"\d+([.,]\d*)?", cell) is not None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name for name in names if name)
+    return shown if len(shown) <= 300 else shown[:300] + " ..."
+
+
+def _pixels_hint(names: Sequence[str]) -> str | None:
+    if "pixels" in map(_plain, names):
+        return "this looks like FER2013's own file: see eactf data pack ferplus --help"
+    return None

@@ -1,0 +1,179 @@
+"""Text tables as people have them: CSV of any dialect, TSV, plain lists of image and label.
+
+Rows come one at a time, so that a large file never lies in memory whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from eactf.errors import DataError
+from eactf.intake.decode import IMAGE_SUFFIXES
+
+__all__ = ["Row", "Table", "names_an_image", "open_table"]
+
+Row = tuple[int, list[str]]
+"""A row's line in the file (the last one, where it runs over several) and its cells."""
+
+_DELIMITERS = ",;\t|"
+_USUAL = {".csv": ",", ".tsv": "\t"}
+_SUFFIXES = "|".join(suffix[1:] for suffix in sorted(IMAGE_SUFFIXES))
+_IMAGE_AND_LABEL = re.compile(rf"(\S.*\.(?:{_SUFFIXES}))\s+(\S+)", re.IGNORECASE)
+_EXCEL_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+_HEADER = "expected a header line, for example: path,label"
+_UTF8 = "save it as UTF-8 (in Excel: 'CSV UTF-8')"
+_NO_TEXT = {
+    b"\x1f\x8b": ("is a gzip file", "unpack it and pass the file inside"),
+    b"PK\x03\x04": ("is a zip file or an Excel sheet", "unpack it, or save the sheet as CSV"),
+    b"\x89HDF": ("is an HDF5 file", "give it the suffix .h5"),
+    b"\xff\xfe": ("is UTF-16 text", _UTF8),
+    b"\xfe\xff": ("is UTF-16 text", _UTF8),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A text table whose form is known.
+
+    `header` is None where the first line is data already. `delimiter` is None for a list with
+    blanks between image and label.
+    """
+
+    path: Path
+    delimiter: str | None
+    header: tuple[str, ...] | None
+    width: int
+
+    def rows(self) -> Iterator[Row]:
+        """The rows below the header, `width` cells each.
+
+        Short rows are filled up with empty cells. Raises `DataError` with file and line.
+        """
+        below = islice(_read(self.path, self.delimiter), self.header is not None, None)
+        for line, cells in below:
+            if any(cells[self.width :]):
+                raise DataError(
+                    f"{self.path}, line {line}: expected {self.width} cells,"
+                    f" received {len(cells)}: {' | '.join(cells)[:120]}",
+                    hint="put a cell that holds the delimiter itself between double quotes",
+                )
+            yield line, (cells + [""] * (self.width - len(cells)))[: self.width]
+
+
+def open_table(path: Path, *, has_header: bool = False) -> Table:
+    """Tell the form of a text table by its first lines.
+
+    The first line is a header unless one of its cells names an image file; with `has_header` it
+    always is. Raises `DataError` for a file that is no UTF-8 text, or is empty.
+    """
+    first, second = _first_lines(path)
+    delimiter = _delimiter(path, first)
+    if delimiter is None:
+        return Table(path, None, _list_header(path, first, second, has_header), 2)
+    _, cells = next(_read(path, delimiter))
+    is_header = has_header or not any(map(names_an_image, cells))
+    return Table(path, delimiter, tuple(cells) if is_header else None, len(cells))
+
+
+def names_an_image(cell: str) -> bool:
+    """Whether a text ends as the name of an image file does."""
+    return cell.lower().endswith(tuple(IMAGE_SUFFIXES))
+
+
+def _read(path: Path, delimiter: str | None) -> Iterator[Row]:
+    """All rows with a filled cell, the header too; blanks around cells are taken off."""
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = _listed(path, file) if delimiter is None else _parsed(file, delimiter)
+            for line, cells in rows:
+                cells = [cell.strip() for cell in cells]
+                if any(cells) and not (line == 1 and _EXCEL_SEPARATOR.match(cells[0] + " ")):
+                    yield line, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, after line {line}: {error}", hint="is a closing double quote missing?"
+        ) from error
+    except UnicodeDecodeError:
+        raise DataError(f"{path}, line {_undecodable(path)}: not UTF-8 text", hint=_UTF8) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parsed(file: TextIO, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _listed(path: Path, file: TextIO) -> Iterator[Row]:
+    for line, text in enumerate(file, start=1):
+        text = text.strip()
+        match = _IMAGE_AND_LABEL.fullmatch(text)
+        if match:
+            yield line, list(match.groups())
+        elif line == 1 and len(text.split()) == 2:
+            yield line, text.split()
+        elif text:
+            raise DataError(
+                f"{path}, line {line}: expected an image, blanks and a label, received"
+                f" {text[:80]!r}",
+                hint="write a CSV file instead, with the header path,label",
+            )
+
+
+def _list_header(path: Path, first: str, second: str, has_header: bool) -> tuple[str, ...] | None:
+    """The header of a list with blanks between image and label, if it has one."""
+    if not has_header and _IMAGE_AND_LABEL.fullmatch(first):
+        return None
+    header = tuple(first.split())
+    if len(header) == 2 and _IMAGE_AND_LABEL.fullmatch(second):
+        return header
+    raise DataError(f"{path}, line 1: received {first[:80]!r}", hint=_HEADER)
+
+
+def _first_lines(path: Path) -> tuple[str, str]:
+    """The first two lines that are not blank, an Excel separator line among them."""
+    with path.open("rb") as file:
+        start = file.read(8192)
+    for magic, (found, hint) in _NO_TEXT.items():
+        if start.startswith(magic):
+            raise DataError(f"{path} {found}: expected a table as UTF-8 text", hint=hint)
+    if b"\0" in start:
+        raise DataError(f"{path} is no text file: expected a table as UTF-8 text", hint=_UTF8)
+    text = start.decode("utf-8-sig", errors="replace")
+    lines = [stripped for line in text.splitlines() if (stripped := line.strip())]
+    if not lines:
+        raise DataError(f"{path} is empty", hint=_HEADER)
+    return lines[0], lines[1] if len(lines) > 1 else ""
+
+
+def _delimiter(path: Path, first: str) -> str | None:
+    """The delimiter that gives the first line most cells; None where none parts it.
+
+    A single column is taken as CSV, unless blanks part it.
+    """
+    if excel := _EXCEL_SEPARATOR.fullmatch(first):
+        return excel.group(1)
+    cells = {mark: len(next(csv.reader([first], delimiter=mark))) for mark in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda mark: (cells[mark], mark == _USUAL.get(path.suffix.lower())))
+    if cells[best] > 1:
+        return best
+    return None if re.search(r"\s", first) else ","
+
+
+def _undecodable(path: Path) -> int:
+    """The first line that is not UTF-8."""
+    with path.open("rb") as file:
+        for line, content in enumerate(file, start=1):
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                return line
+    return 1

@@ -1,0 +1,56 @@
+"""What the user may say about a source that its files do not say themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eactf.errors import UsageError
+from eactf.intake.votes import RULES
+
+__all__ = ["SourceOptions"]
+
+_FLAGS = {
+    "path_column": "--path-column",
+    "label": "--label",
+    "clean": "--clean",
+    "split_column": "--split-column",
+    "votes": "--votes",
+    "root": "--root",
+}
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How to read a source where it cannot be told, or is to be read otherwise.
+
+    `path_column`, `label`, `clean` and `split_column` name columns of a manifest (`label` and
+    `clean` also arrays of a file of arrays, without the split's prefix). `votes` name the columns
+    that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
+    `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
+    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy".
+    """
+
+    path_column: str | None = None
+    label: str | None = None
+    clean: str | None = None
+    split_column: str | None = None
+    votes: tuple[str, ...] = ()
+    vote_rule: str = "argmax"
+    root: Path | None = None
+    merge_spellings: bool = False
+
+    def __post_init__(self) -> None:
+        if self.vote_rule not in RULES:
+            raise UsageError(f"vote rule {self.vote_rule!r}: expected one of {', '.join(RULES)}")
+
+    def refuse(self, source: str, *names: str) -> None:
+        """Raise `UsageError` when one of the options `names` is given: `source` has no use for it.
+
+        Without `names` every option counts that names something.
+        """
+        for name in names or tuple(_FLAGS):
+            if getattr(self, name):
+                raise UsageError(
+                    f"{_FLAGS[name]} does not apply to {source}", hint=f"leave {_FLAGS[name]} out"
+                )
