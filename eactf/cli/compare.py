@@ -149,9 +149,8 @@ def show_table(table: ComparisonTable) -> None:
         console.emit("row", **row)
     console.say()
     console.table(table.columns(), table.cells())
-    console.say(
-        "percent: mean (standard deviation) over n seeds; cost: an epoch over cross-entropy's"
-    )
+    for note in table.notes():
+        console.say(note, markup=False)
     if table.recall_cells():
         console.say()
         console.table(table.recall_columns(), table.recall_cells())

@@ -111,7 +111,7 @@ class LastEpochs(keras.callbacks.Callback):
         self.session = session
         self.samples = session.data.test if session.data.test else session.data.validation
         self.scores: list[Scores] = []
-        self.figures: list[dict[str, float]] = []
+        self.figures: list[dict[str, Any]] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         recipe = self.session.recipe
@@ -119,7 +119,7 @@ class LastEpochs(keras.callbacks.Callback):
         if not is_last and not recipe.report.best_on_test:
             return
         scored = self.session.judge(self.samples)
-        self.figures.append(scored.figures())
+        self.figures.append(scored.figures(self.session.data.class_names))
         if is_last:
             self.scores.append(scored)
 
@@ -128,8 +128,7 @@ class LastEpochs(keras.callbacks.Callback):
         if not self.session.recipe.report.best_on_test:
             return None
         best = int(np.argmax([figures["accuracy"] for figures in self.figures]))
-        figures = {k: v for k, v in self.figures[best].items() if k != "macro_recall"}
-        return {"epoch": best + 1, **figures, "optimistic": True}
+        return {"epoch": best + 1, **self.figures[best], "optimistic": True}
 
 
 def _judge(
@@ -150,11 +149,14 @@ def _judge(
         "method": session.method.name,
         "judged_on": "test" if data.test else "validation",
         "last_epoch": last.scores[-1].as_dict(data.class_names),
-        "mean_of_last_epochs": {"epochs": len(last.scores), **mean_figures(last.scores)},
+        "mean_of_last_epochs": {
+            "epochs": len(last.scores),
+            **mean_figures(last.scores, data.class_names),
+        },
         "best_on_validation": {
             "epoch": checkpoints.best_epoch,
             "validation_accuracy": checkpoints.best,
-            **best.figures(),
+            **best.figures(data.class_names),
         },
         "best_on_test": last.best(),
         "noise": noise_summary(data.manifest),
