@@ -18,8 +18,11 @@ from eactf.evaluation.storage import (
     find_classifier,
     open_classifier_file,
 )
+from eactf.intake.sources.options import SourceOptions
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import load_recipe
+from eactf.suggestions import command_line
+from eactf.wording import counted, enumerated
 
 __all__ = ["Judged", "judge"]
 
@@ -44,9 +47,9 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     """
     stored = open_classifier_file(find_classifier(target))
     height, _, channels = stored.model.input_shape[1:]
-    dataset = _own_data(target) if data is None else open_data(data, size=height, channels=channels)
+    dataset = _own_data(target) if data is None else _opened(data, height, channels)
     name, samples = _chosen_split(dataset, split)
-    samples = _in_model_order(judged_by_true_labels(samples), dataset.class_names, stored)
+    samples = _in_model_order(judged_by_true_labels(samples), dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
@@ -54,6 +57,12 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, name, names, scores)
+
+
+def _opened(data: Path, size: int | None, channels: int) -> Dataset:
+    """What `--data` names. The classes are the classifier's: images of one of them do as well."""
+    options = SourceOptions(fewest_classes=1)
+    return open_data(data, options=options, size=size, channels=channels)
 
 
 def _own_data(target: Path) -> Dataset:
@@ -79,21 +88,32 @@ def _chosen_split(dataset: Dataset, split: str | None) -> tuple[str, Samples]:
 
 
 def _in_model_order(
-    samples: Samples, class_names: tuple[str, ...], stored: StoredClassifier
+    samples: Samples, dataset: Dataset, stored: StoredClassifier, data: Path | None
 ) -> Samples:
     """Labels as the classifier numbers its classes; names decide where both sides have them."""
-    known = stored.named_classes
+    known, names = stored.named_classes, dataset.class_names
     if known is None:
-        if len(class_names) != stored.classes:
+        if len(names) != stored.classes:
             raise DataError(
-                f"the classifier has {stored.classes} classes, the data {len(class_names)}"
+                f"the classifier has {counted(stored.classes, 'class', 'classes')} without names,"
+                f" the data {len(names)}: which is which cannot be told",
+                hint="judge a model.keras that eactf saved, or data with all of its classes",
             )
         return samples
-    order = [known.index(name) if name in known else -1 for name in class_names]
-    unknown = [class_names[label] for label in np.unique(samples.given) if order[label] < 0]
+    order = [known.index(name) if name in known else -1 for name in names]
+    unknown = [names[label] for label in np.unique(samples.given) if order[label] < 0]
     if unknown:
+        named = enumerated((repr(name) for name in unknown), most=3)
+        classes = "class" if len(unknown) == 1 else "classes"
         raise DataError(
-            f"the classifier does not know the class {', '.join(unknown)}",
-            hint=f"its classes: {', '.join(known)}",
+            f"the classifier does not know the {classes} {named} of {data or dataset.source}",
+            hint=_names_hint(known, unknown, data),
         )
     return replace(samples, given=np.asarray(order, np.int64)[samples.given])
+
+
+def _names_hint(known: Sequence[str], unknown: Sequence[str], data: Path | None) -> str:
+    hint = f"its classes: {', '.join(known)}"
+    if data is not None and len(unknown) == 1 and (data / unknown[0]).is_dir():
+        hint += f"\n  if the class folders lie in it: {command_line('--data', data / unknown[0])}"
+    return hint

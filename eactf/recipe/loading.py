@@ -18,6 +18,7 @@ from eactf.recipe.resolved import DEFAULT, ResolvedRecipe, leaf_values, settled_
 from eactf.recipe.schema import Recipe
 from eactf.recipe.shipped import list_recipes, read_header, read_recipe_text
 from eactf.recipe.strict_yaml import MAX_BYTES, Document, dotted, parse
+from eactf.suggestions import command_line
 
 __all__ = ["load_recipe"]
 
@@ -164,4 +165,5 @@ def _hint(name: str, problems: list[Problem]) -> str:
     section = next((part for part in sections if part in Recipe.model_fields), "")
     # The keys are the same for every recipe, and `show` knows the shipped ones.
     name = name if name in dict(list_recipes()) else "quickstart"
-    return f"list the keys:  eactf recipes show {name} --keys {section}".rstrip()
+    listing = command_line("eactf", "recipes", "show", name, "--keys")
+    return f"list the keys:  {listing} {section}".rstrip()

@@ -22,6 +22,7 @@ from eactf.errors import EactfError, Interrupted
 from eactf.evaluation.metrics import Scores, mean_figures
 from eactf.evaluation.storage import save_classifier
 from eactf.recipe import ResolvedRecipe
+from eactf.suggestions import command_line
 from eactf.training.callbacks import Checkpoints, EpochLog, Schedule, StepGuard, has_collapsed
 from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
@@ -46,7 +47,8 @@ class RunResult:
 def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[str]) -> RunResult:
     """Train a recipe from nothing and judge what it gives.
 
-    `run_dir` is a folder that does not exist yet, None for a free name under `runs/`. Raises
+    `run_dir` is a folder that does not exist yet, None for a free name under `runs/`; the words of
+    `command` are kept with the run as a shell takes them. Raises
     `UsageError`, `DataError`, `TrainingError` (a loss that is not a number) or `Interrupted`;
     in the last two cases what was done is kept in the run's folder.
     """
@@ -187,7 +189,7 @@ def _write_beginnings(
     folder: RunFolder, session: Session, resolved: ResolvedRecipe, command: Sequence[str]
 ) -> None:
     folder.write_text("recipe.yaml", resolved.dump_yaml())
-    folder.write_text("command.txt", " ".join(command) + "\n")
+    folder.write_text("command.txt", command_line(*command) + "\n")
     folder.write_environment(describe_devices(session.strategy))
     session.data.manifest.write_csv(folder.file("labels.csv"))
     folder.write_json("noise.json", noise_summary(session.data.manifest))

@@ -15,6 +15,7 @@ from eactf.evaluation.words import interval_of_few, lowest_with_classes, without
 from eactf.kernels import describe_kernels, kernel_facts
 from eactf.noise import NoiseManifest
 from eactf.recipe import ResolvedRecipe
+from eactf.suggestions import command_line
 from eactf.training.progress import format_duration
 from eactf.training.session import Session
 from eactf.training.strategy import describe_devices
@@ -111,10 +112,11 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
             "or more, lower method.consistency_weight, or start from trained weights."
         )
     console.say(f"trained in {format_duration(result['seconds'])}; the classifier is in")
-    console.say(f"  {folder / 'model.keras'}", markup=False)
+    model = folder / "model.keras"
+    console.say(f"  {model}", markup=False)
     console.say("next:")
-    console.say(f"  eactf evaluate {folder}", markup=False)
-    console.say(f"  eactf predict {folder / 'model.keras'} FACE.png", markup=False)
+    console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
+    console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
 
 
 def _show_figures(result: Mapping[str, Any], split: str) -> None:

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eactf.faces import EXPRESSIONS, draw_faces
 from eactf.packed import write_packed
@@ -88,6 +89,37 @@ def test_a_class_the_classifier_does_not_know_is_refused(invoke, trained, tmp_pa
     result = invoke("evaluate", trained[1] / "model.keras", "--data", path)
     assert result.exit_code == 3
     assert "boredom" in result.stderr
+
+
+def one_class_folder(place, name):
+    """A test folder with the images of one class, as people have them beside a trained model."""
+    images, labels = draw_faces(30, size=32, start=81)
+    folder = place / name
+    folder.mkdir(parents=True)
+    faces = images[labels == EXPRESSIONS.index("anger")]
+    for number, image in enumerate(faces):
+        Image.fromarray(image.squeeze()).save(folder / f"{number}.png")
+    return place, len(faces)
+
+
+def test_a_folder_of_one_class_that_the_run_knows_is_judged(invoke, trained, tmp_path):
+    path, count = one_class_folder(tmp_path / "only anger", "anger")
+    event = evaluation(invoke("evaluate", trained[1], "--data", path, "--json"))
+    assert event["count"] == count
+    assert event["accuracy"] == event["recalls"]["anger"] == event["macro_recall"]
+    assert event["classes_without_images"] == [name for name in EXPRESSIONS if name != "anger"]
+
+
+def test_a_folder_of_one_class_that_is_none_of_the_runs_is_told_as_what_it_is(
+    invoke, trained, tmp_path
+):
+    path, _ = one_class_folder(tmp_path / "my faces", "images")
+    result = invoke("evaluate", trained[1], "--data", path)
+    assert result.exit_code == 3
+    assert f"the classifier does not know the class 'images' of {path}" in result.stderr
+    assert "its classes: neutral, " in result.stderr
+    assert f"--data '{path / 'images'}'" in result.stderr
+    assert "training" not in result.stderr
 
 
 def test_a_split_that_is_not_there_is_named(invoke, trained, tmp_path):
