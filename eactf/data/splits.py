@@ -1,4 +1,4 @@
-"""Taking part of a data set by a hash of (seed, id): the same samples in whatever order."""
+"""This module takes part of a data set by seed and id, whatever order the samples come in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a validation split off the training split, copies of an image on one side of it."""
+"""This module holds a validation split out of the training split, with copies on one side."""
 
 from __future__ import annotations
 
