@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.opened import open_data
+from eactf.data.opened import holds_images, open_data
 from eactf.data.pipeline import ImageForm, evaluation_batches
 from eactf.data.prepare import judged_by_true_labels, prepare_data
 from eactf.errors import DataError, UsageError
@@ -24,12 +24,16 @@ from eactf.recipe import load_recipe
 from eactf.suggestions import command_line
 from eactf.wording import counted, enumerated
 
-__all__ = ["Judged", "judge"]
+__all__ = ["ALL", "Judged", "judge"]
+
+
+ALL = "all"
+"""What stands for the split where the images given were not divided into any."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A classifier's scores, and on what."""
+    """A classifier's scores, and on what: a split of the data, or `ALL` of undivided images."""
 
     model: Path
     source: str
@@ -49,6 +53,8 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     height, _, channels = stored.model.input_shape[1:]
     dataset = _own_data(target) if data is None else _opened(data, height, channels)
     name, samples = _chosen_split(dataset, split)
+    if name == "train" and split is None and data is not None and holds_images(data):
+        name = ALL  # images that nobody has divided are no training split here
     samples = _in_model_order(judged_by_true_labels(samples), dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
