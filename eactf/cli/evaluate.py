@@ -50,9 +50,12 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         model=str(judged.model),
         source=judged.source,
         split=judged.split,
+        remarks=list(judged.remarks),
         **scores.as_dict(judged.class_names),
     )
     console.say(f"{judged.model} on {judged.split} of {judged.source}", markup=False)
+    for remark in judged.remarks:
+        console.warn(remark)
     top5 = "" if scores.top5_accuracy is None else f"top-5 {scores.top5_accuracy:.2%}, "
     console.say(
         f"[bold]accuracy {scores.accuracy:.2%}[/bold], {top5}"

@@ -76,6 +76,7 @@ class PackedWriter:
         vote_dtype: str = "uint8",
         has_targets: bool = False,
         has_names: bool = False,
+        has_digests: bool = False,
         columns: Mapping[str, int] | None = None,
         may_fall_short: bool = False,
         overwrite: bool = False,
@@ -103,7 +104,7 @@ class PackedWriter:
         self._spare = self._temporary.with_name(f"{self._temporary.name}.spare")
         self._file = self._guard(self._begin)
         try:
-            self._guard(lambda: self._create(image_shape, has_clean, has_targets))
+            self._guard(lambda: self._create(image_shape, has_clean, has_targets, has_digests))
         except BaseException:
             self._discard()
             raise
@@ -121,8 +122,12 @@ class PackedWriter:
         votes: np.ndarray | None = None,
         names: np.ndarray | None = None,
         columns: Mapping[str, np.ndarray] | None = None,
+        digests: np.ndarray | None = None,
     ) -> None:
-        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown."""
+        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown.
+
+        Digests are for all images or for none.
+        """
         rows = self._reserve(split, len(images))
         if np.asarray(images).dtype != layout.IMAGE:
             raise DataError(f"images are {np.asarray(images).dtype}, a packed file holds uint8")
@@ -139,6 +144,8 @@ class PackedWriter:
             self._put("votes", checked_votes(votes, self._vote_dtype), rows)
         if targets is not None:
             self._put("targets", checked_targets(targets), rows)
+        if digests is not None:
+            self._put("digest", digests, rows)
         if names is not None:
             self._put_names(names, rows)
         for name, texts in (columns or {}).items():
@@ -193,7 +200,11 @@ class PackedWriter:
             raise
 
     def _create(
-        self, image_shape: tuple[int, int, int], has_clean: bool, has_targets: bool
+        self,
+        image_shape: tuple[int, int, int],
+        has_clean: bool,
+        has_targets: bool,
+        has_digests: bool,
     ) -> None:
         n = self._count
         self._column("images", (n, *image_shape), layout.IMAGE)
@@ -206,6 +217,8 @@ class PackedWriter:
             self._column("votes", (n, len(self._vote_columns)), self._vote_dtype, missing=0)
         if has_targets:
             self._column("targets", (n, len(self._class_names)), layout.TARGET, missing=0)
+        if has_digests:
+            self._column("digest", (n,), layout.DIGEST)
         for index, width in enumerate(self._columns.values()):
             self._column(f"columns/{index}", (n,), np.dtype(f"S{width}"))
 

@@ -17,6 +17,7 @@ from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan, scan
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.progress import counting, waiting
+from eactf.wizard.holding_out import usable_training_rows
 
 __all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]
 
@@ -75,6 +76,19 @@ def refuse_hopeless(data: UserData, max_bad: float) -> None:
             f"all training images of {data.path} are of one class; two are the least",
             hint=f"see: {command}",
         )
+    if not fingerprint.splits.get("validation") and not _has_two_of_a_class(data):
+        raise DataError(
+            f"{data.path} has no validation split and no class with two different images, so that"
+            " none can be held out",
+            hint="add images, or a validation split",
+        )
+
+
+def _has_two_of_a_class(data: UserData) -> bool:
+    rows = usable_training_rows(data.listing, data.scan)
+    pairs = np.column_stack([data.listing.given[rows], data.scan.digest[rows, 0].view(np.int64)])
+    _, counts = np.unique(np.unique(pairs, axis=0)[:, 0], return_counts=True)
+    return bool((counts > 1).any())
 
 
 def spellings(data: UserData) -> list[Finding]:

@@ -22,7 +22,6 @@ from eactf.wizard.machine import Machine
 from eactf.wizard.making import (
     Wishes,
     asides,
-    can_be_held_out,
     make,
     planned_files,
     run_command,
@@ -161,8 +160,6 @@ def _why_packed(data: UserData) -> str:
     """Why a recipe cannot do with the images as they are; empty where it can."""
     if data.options != SourceOptions():
         return "a recipe cannot say how the data is to be read, a packed file need not"
-    if not can_be_held_out(data):
-        return "of so few images a run may draw none to hold out; packing holds some out for good"
     return ""
 
 

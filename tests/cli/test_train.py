@@ -18,6 +18,8 @@ FILES = {
     "command.txt",
     "environment.json",
     "labels.csv",
+    "samples.csv",
+    "data.json",
     "noise.json",
     "metrics.jsonl",
     "history.csv",

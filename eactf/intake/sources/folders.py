@@ -52,7 +52,6 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
         splits=np.array(splits, np.uint8),
         given=np.array(given, np.int64),
         images=FileImages(path, names),
-        ids=np.arange(len(names), dtype=np.int64),
         findings=(*findings, *folder_findings(layout, class_of)),
         notes={"splits": _split_note(layout)},
     )
