@@ -120,6 +120,8 @@ def _add_noise(
         path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
         matrix=None if matrix is None else np.asarray(matrix),
         base=noise.base,
+        file_classes=noise.classes,
+        most_wrong=noise.most_wrong,
         seed=recipe.noise_seed,
     )
 
