@@ -24,7 +24,8 @@ class ResolvedRecipe:
     `path` is the file as messages name it. `sources` has one entry for every key: a file and its
     line, a flag (`--set, 2nd`), `noise.preset`, or `default`. `header` is what the file says about
     itself (about, run, takes, expect, cite). `dropped` names keys of the file that a choice made
-    over it, such as `--set method.name=cross_entropy`, has left without a meaning.
+    over it, such as `--set method.name=cross_entropy`, has left without a meaning. `shipped` says
+    that the file is one of eactf's own.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ResolvedRecipe:
     sources: Mapping[str, str]
     header: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    shipped: bool = False
 
     def dump_yaml(self) -> str:
         """The whole recipe as YAML, every value with its origin; it loads back to an equal one."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eactf.data.opened import data_settings
+from eactf.data.planted import refuse_planted_noise
 from eactf.errors import DataError
 from eactf.recipe import Recipe, load_recipe
 from eactf.report.inputs import inputs_digest
@@ -73,6 +74,7 @@ def make_cell(
     arguments = ["--recipe", recipe]
     arguments += [] if data is None else ["--data", str(data.absolute())]
     resolved = load_recipe(recipe, settings, data_settings(data))
+    refuse_planted_noise(resolved)
     for setting in settings:
         arguments += ["--set", setting]
     return Cell(
