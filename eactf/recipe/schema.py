@@ -94,6 +94,11 @@ class DataSettings(Section):
         ge=1,
         description="train on this many samples, chosen by (seed, id); null: all",
     )
+    balance: Literal["none", "class", "sqrt"] = Field(
+        default="none",
+        description="how often a class is shown in training: as it is there, all classes alike, or"
+        " by the root of their counts; an epoch keeps its length",
+    )
     validation_fraction: Annotated[float, Only("source", "packed", "images")] = Field(
         default=0.1,
         gt=0,
