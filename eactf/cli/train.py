@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +55,7 @@ def train(
         return
     from eactf.training.run import train as run
 
-    run(resolved, run_dir=run_dir, command=[shlex.quote(word) for word in ["eactf", *sys.argv[1:]]])
+    run(resolved, run_dir=run_dir, command=["eactf", *sys.argv[1:]])
 
 
 def _resolve(recipe: str | None, data: Path | None, overrides: tuple[str, ...]) -> ResolvedRecipe:

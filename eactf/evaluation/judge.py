@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from eactf.evaluation.storage import (
     open_classifier_file,
 )
 from eactf.evaluation.unseen import choose_split, choose_unseen
+from eactf.intake.sources.options import SourceOptions
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe, load_recipe
+from eactf.suggestions import command_line
+from eactf.wording import counted, enumerated
 
 __all__ = ["Judged", "judge"]
 
@@ -50,7 +54,7 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     folder = target if target.is_dir() else target.parent
     record = RunRecord.read(folder / FILE_NAME)
     if data is not None:
-        dataset = open_data(data, size=height, channels=channels)
+        dataset = _opened(data, height, channels)
     elif record is not None:
         dataset = open_recipe_data(_recipe(target, folder))
     else:
@@ -60,7 +64,7 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     else:
         chosen = choose_unseen(dataset, split, record, own=data is None)
     samples = judged_by_true_labels(chosen.samples)
-    samples = _in_model_order(samples, dataset.class_names, stored)
+    samples = _in_model_order(samples, dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
@@ -68,6 +72,12 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, chosen.name, names, scores, chosen.remarks)
+
+
+def _opened(data: Path, size: int | None, channels: int) -> Dataset:
+    """What `--data` names. The classes are the classifier's: images of one of them do as well."""
+    options = SourceOptions(fewest_classes=1)
+    return open_data(data, options=options, size=size, channels=channels)
 
 
 def _recipe(target: Path, folder: Path) -> Recipe:
@@ -87,21 +97,32 @@ def _prepared_data(recipe: Recipe) -> Dataset:
 
 
 def _in_model_order(
-    samples: Samples, class_names: tuple[str, ...], stored: StoredClassifier
+    samples: Samples, dataset: Dataset, stored: StoredClassifier, data: Path | None
 ) -> Samples:
     """Labels as the classifier numbers its classes; names decide where both sides have them."""
-    known = stored.named_classes
+    known, names = stored.named_classes, dataset.class_names
     if known is None:
-        if len(class_names) != stored.classes:
+        if len(names) != stored.classes:
             raise DataError(
-                f"the classifier has {stored.classes} classes, the data {len(class_names)}"
+                f"the classifier has {counted(stored.classes, 'class', 'classes')} without names,"
+                f" the data {len(names)}: which is which cannot be told",
+                hint="judge a model.keras that eactf saved, or data with all of its classes",
             )
         return samples
-    order = [known.index(name) if name in known else -1 for name in class_names]
-    unknown = [class_names[label] for label in np.unique(samples.given) if order[label] < 0]
+    order = [known.index(name) if name in known else -1 for name in names]
+    unknown = [names[label] for label in np.unique(samples.given) if order[label] < 0]
     if unknown:
+        named = enumerated((repr(name) for name in unknown), most=3)
+        classes = "class" if len(unknown) == 1 else "classes"
         raise DataError(
-            f"the classifier does not know the class {', '.join(unknown)}",
-            hint=f"its classes: {', '.join(known)}",
+            f"the classifier does not know the {classes} {named} of {data or dataset.source}",
+            hint=_names_hint(known, unknown, data),
         )
     return replace(samples, given=np.asarray(order, np.int64)[samples.given])
+
+
+def _names_hint(known: Sequence[str], unknown: Sequence[str], data: Path | None) -> str:
+    hint = f"its classes: {', '.join(known)}"
+    if data is not None and len(unknown) == 1 and (data / unknown[0]).is_dir():
+        hint += f"\n  if the class folders lie in it: {command_line('--data', data / unknown[0])}"
+    return hint

@@ -7,7 +7,6 @@ no other takes its place.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -36,6 +35,7 @@ from eactf.packed.layout import MAX_CELL, MAX_COLUMNS
 from eactf.packed.names import fitting_columns, plain_set_names
 from eactf.packed.records import SPLITS
 from eactf.packed.values import check_destination, vote_type
+from eactf.suggestions import command_line
 
 __all__ = ["PackReport", "pack"]
 
@@ -97,7 +97,7 @@ def pack(
 
 
 def _check_command(listing: Listing) -> str:
-    return f"see what was found: eactf data check {shlex.quote(str(listing.source))}"
+    return f"see what was found: {command_line('eactf', 'data', 'check', Path(listing.source))}"
 
 
 def _check_settings(

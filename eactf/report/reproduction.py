@@ -15,6 +15,7 @@ from eactf.recipe import load_recipe
 from eactf.report.cells import Cell, make_cell
 from eactf.report.paper_tables import Budget, PaperTable, Place
 from eactf.report.table import ComparisonTable
+from eactf.suggestions import command_line
 
 __all__ = ["DRAWN_FACES", "TableData", "Work", "chosen_names", "grid", "recognise", "table_cells"]
 
@@ -69,7 +70,7 @@ def recognise(text: str) -> TableData:
     if not 0 <= published - found <= 1:
         raise DataError(
             f"{path} has {found} classes, {cards[name].title} has {published}",
-            hint=f"to run the table on data of your own: --data {path}",
+            hint=f"to run the table on data of your own: {command_line('--data', path)}",
         )
     return TableData(name, Path(path))
 
@@ -77,7 +78,8 @@ def recognise(text: str) -> TableData:
 def _opened(path: Path) -> Dataset:
     if holds_images(path):
         raise UsageError(
-            f"{path} is not packed data", hint=f"pack it first: eactf data pack {path} -o data.h5"
+            f"{path} is not packed data",
+            hint=f"pack it first: {command_line('eactf', 'data', 'pack', path, '-o', 'data.h5')}",
         )
     return open_packed(path)
 

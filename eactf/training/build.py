@@ -38,6 +38,7 @@ from eactf.recipe import (
     RulSettings,
     ScnSettings,
 )
+from eactf.suggestions import command_line
 
 __all__ = [
     "backbone_weights",
@@ -75,10 +76,10 @@ def backbone_weights(recipe: Recipe, form: ImageForm) -> BackboneWeights | None:
     differences = list(_differences(recipe, form, weights.facts))
     if differences:
         found = "".join(f"\n  {difference}" for difference, _ in differences)
-        settings = " ".join(f"--set {setting}" for _, setting in differences)
+        words = [word for _, setting in differences for word in ("--set", setting)]
         raise UsageError(
             f"the recipe does not fit model.weights = {weights.path}:{found}",
-            hint=f"to use these weights: {settings}",
+            hint=f"to use these weights: {command_line(*words)}",
         )
     return weights
 

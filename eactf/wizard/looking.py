@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan, scan
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.progress import counting, waiting
+from eactf.suggestions import command_line
 from eactf.wizard.holding_out import usable_training_rows
 
 __all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]
@@ -60,7 +60,7 @@ def look_at(path: Path, options: SourceOptions) -> UserData:
 
 def refuse_hopeless(data: UserData, max_bad: float) -> None:
     """Raise `DataError` for what no recipe can mend: too many bad images, nothing to tell apart."""
-    fingerprint, command = data.fingerprint, f"eactf data check {shlex.quote(str(data.path))}"
+    fingerprint, command = data.fingerprint, command_line("eactf", "data", "check", data.path)
     bad, labelled = sum(fingerprint.bad.values()), fingerprint.images - fingerprint.unlabelled
     if bad > max_bad * labelled:
         enough = math.ceil(1000 * bad / labelled) / 1000

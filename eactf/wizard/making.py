@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from eactf import files
 from eactf.intake.packing import PackReport, pack
 from eactf.packed.names import plain_set_names
 from eactf.progress import counting
+from eactf.suggestions import command_line
 from eactf.wizard import label_rules, showing
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.holding_out import hold_out
@@ -17,6 +17,7 @@ from eactf.wizard.label_rules import GIVEN
 from eactf.wizard.looking import UserData
 from eactf.wizard.plan import Answers, Plan, validation_share
 from eactf.wizard.writing import recipe_text
+from eactf.wording import counted
 
 __all__ = ["Wishes", "asides", "make", "planned_files", "run_command"]
 
@@ -73,7 +74,7 @@ def _validation(data: UserData, wishes: Wishes) -> Choice[str]:
     """What a run is watched on, in words; never the test split."""
     own = data.fingerprint.splits.get("validation")
     if own:
-        return Choice(f"{own:,} images", Origin.DATA, "its own split")
+        return Choice(counted(own, "image"), Origin.DATA, "its own split")
     share = validation_share(data.fingerprint.splits["train"])
     reason = share.reason
     if wishes.holds_out(data) and data.has_copies:
@@ -98,7 +99,7 @@ def planned_files(wishes: Wishes, packed_bytes: int) -> dict[Path, str]:
 
 def run_command(wishes: Wishes) -> str:
     """The command that trains the recipe."""
-    return f"eactf train --recipe {shlex.quote(str(wishes.recipe))}"
+    return command_line("eactf", "train", "--recipe", wishes.recipe)
 
 
 def make(
@@ -143,10 +144,10 @@ def _pack(
 def _recipe(data: UserData, wishes: Wishes, plan: Plan) -> str:
     method = showing.method_title(plan.value("method.name"))
     known = "by a step measured here" if plan.step.measured else "by estimate, not measured"
+    classes = counted(len(data.fingerprint.class_names), "class", "classes")
     return recipe_text(
         plan.choices,
-        about=f"{method} on {data.path.name}, {len(data.fingerprint.class_names)} classes; made by"
-        " eactf wizard.",
+        about=f"{method} on {data.path.name}, {classes}; made by eactf wizard.",
         run=run_command(wishes),
         takes=f"{showing.about(plan.seconds)} {known}",
     )

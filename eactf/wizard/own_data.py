@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from eactf.intake.checks import check
 from eactf.intake.fingerprint import Fingerprint
 from eactf.intake.sources import SourceOptions
 from eactf.recipe import ResolvedRecipe, load_recipe
+from eactf.suggestions import command_line
 from eactf.wizard import showing
 from eactf.wizard.choices import Origin
 from eactf.wizard.label_rules import GIVEN, wrong_labels
@@ -40,12 +40,12 @@ def plan_for_own_data(path: Path, overrides: Sequence[str] = ()) -> ResolvedReci
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
     findings = check(data.listing, data.scan, data.duplicates)
-    showing.show_findings(findings, shlex.quote(str(path)))
+    showing.show_findings(findings, path)
     refuse_hopeless(data, Answers.max_bad)
     plan = _plan(data.fingerprint, path, packed=data.packed)
     showing.show_plan(plan, {}, {})
     console.say(
-        f"\nto be asked, and to keep this as a recipe: eactf wizard {shlex.quote(str(path))}\n",
+        f"\nto be asked, and to keep this as a recipe: eactf wizard {command_line(path)}\n",
         markup=False,
     )
     planned = {

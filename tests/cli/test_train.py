@@ -53,7 +53,8 @@ def test_where_there_is_no_terminal_each_epoch_is_one_plain_line(trained):
     lines = process.stdout.splitlines()
     for epoch in ("1/2", "2/2"):
         (line,) = [line for line in lines if line.strip().startswith(epoch)]
-        assert len(re.findall(r"\d+\.\d%", line)) == 3  # training, validation, macro recall
+        # Training, validation, macro recall and the lowest recall on validation.
+        assert len(re.findall(r"\d+\.\d%", line)) == 4
     assert "\x1b" not in process.stdout
     assert "\r" not in process.stdout
 
@@ -102,6 +103,13 @@ def test_the_result_holds_the_figures_of_the_protocol(trained):
     assert result["judged_on"] == "test"
     assert result["mean_of_last_epochs"]["epochs"] == 2
     assert result["last_epoch"]["count"] == 30
+    for section in ("last_epoch", "mean_of_last_epochs", "best_on_validation"):
+        figures = result[section]
+        assert figures["balanced_accuracy"] == figures["macro_recall"]
+        assert figures["lowest_recall"] <= figures["macro_recall"]
+        assert figures["lowest_recall_classes"]
+        low, high = figures["accuracy_interval"]
+        assert low <= figures["accuracy"] <= high
     assert np.sum(result["last_epoch"]["confusion"]) == 30
     assert result["best_on_validation"]["epoch"] in (1, 2)
     assert 0 <= result["memorised_wrong_labels"] <= 1
