@@ -127,7 +127,7 @@ def test_the_part_that_is_compared_is_drawn_by_epoch_and_id(tiny_classifier):
     assert all(len(set(part)) == 10 for part in drawn)
     often = np.bincount(np.concatenate(drawn), minlength=40)
     assert often.min() >= 5 and often.max() <= 40  # 20 on average, deviation 4
-    model._views.keys = tf.range(39, -1, -1)  # the same samples in the opposite order
+    model._keys.bound = tf.range(39, -1, -1)  # the same samples in the opposite order
     mirrored = model.compared_part(tf.zeros((40, 6, 6, 1))).numpy()
     assert set(39 - mirrored) == set(drawn[-1])
 
