@@ -164,9 +164,11 @@ def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Me
     """
     settings = recipe.method
     try:
-        return _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
+        method = _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
     except (ImportError, ValueError) as reason:
         raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
+    method.repeats_samples = recipe.data.balance != "none"
+    return method
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
