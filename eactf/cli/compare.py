@@ -1,4 +1,4 @@
-"""`eactf compare`: recipes over several seeds, or finished runs, in one table."""
+"""`eactf compare` puts recipes over several seeds, or finished runs, into one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf evaluate`: judge a run or a stored classifier on labelled data."""
+"""`eactf evaluate` judges a run or a stored classifier on labelled data."""
 
 from __future__ import annotations
 

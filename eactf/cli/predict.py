@@ -1,4 +1,4 @@
-"""`eactf predict`: classify image files and folders of them."""
+"""`eactf predict` classifies image files and folders of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf recipes`: what recipes there are, what they say, and a copy to change."""
+"""`eactf recipes` lists the recipes, shows what they say and copies one to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf reproduce`: a table of a paper, cell by cell, on the user's own copy of its data."""
+"""`eactf reproduce` runs a paper's table, cell by cell, on the user's own copy of its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf train`: train a recipe, or try it out without writing anything."""
+"""`eactf train` trains a recipe, or tries it out without writing anything."""
 
 from __future__ import annotations
 

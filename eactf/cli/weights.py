@@ -1,4 +1,4 @@
-"""`eactf weights`: bring in pretrained backbones from PyTorch and others."""
+"""`eactf weights` brings in pretrained backbones from PyTorch and others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set from a path, whatever lies there: packed already, or packed now for this one run."""
+"""This module opens the data set at a path and packs it for this one run where need be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples as TensorFlow data sets: shuffled indices, then one gather a batch.
+"""This module feeds samples to TensorFlow batch by batch, in an order that depends on the seed.
 
 The order of an epoch is a pure function of (seed, epoch): a run that stops and goes on sees what
 an uninterrupted one sees, which `shuffle()` does not give. Images stay uint8 until the device.

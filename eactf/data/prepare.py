@@ -1,4 +1,4 @@
-"""From a recipe's `data` and `noise` to the three splits and the labels to train on."""
+"""This module turns a recipe's `data` and `noise` sections into the splits and labels of a run."""
 
 from __future__ import annotations
 

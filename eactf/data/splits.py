@@ -1,4 +1,4 @@
-"""Taking part of a data set by hashes: the same samples, in whatever order and company they come.
+"""This module takes part of a data set by hashes: the same samples, in whatever order they come.
 
 The validation split is held out class by class, so that it can judge each class that has more than
 one image, and copies of one image stay on one side of it.

@@ -1,4 +1,4 @@
-"""How far an accuracy counted on few images may be from that on all such images."""
+"""This module says how far an accuracy counted on few images may be from the true one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging a stored classifier on labelled data."""
+"""`judge` measures how well a stored classifier predicts the labels of a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Macro recall and the lowest recall as Keras metrics, for what is shown while a run trains."""
+"""These Keras metrics measure the macro recall and the lowest recall while a run trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, top-5 accuracy and the recall of each class, with NumPy.
+"""This module counts accuracy, top-5 accuracy and the recall of each class, with NumPy alone.
 
 The recall of a class is the share of its images that are predicted as that class. Macro recall is
 the plain mean of the recalls over the classes that have images among those judged: a rare class

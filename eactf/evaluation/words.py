@@ -1,4 +1,4 @@
-"""Accuracies and recalls as people read them: with the number of images and the classes' names."""
+"""This module puts accuracies and recalls in words, with counts of images and names of classes."""
 
 from __future__ import annotations
 

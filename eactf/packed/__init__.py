@@ -1,4 +1,4 @@
-"""The packed form of a data set: one HDF5 file with contiguous, uncompressed arrays.
+"""This package writes and opens packed files: a data set as one HDF5 file of plain arrays.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What a packed file is going to hold, said before its first image comes: arrays, names, sizes."""
+"""A declaration says, before the first image comes, which arrays a packed file will hold."""
 
 from __future__ import annotations
 

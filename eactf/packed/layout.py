@@ -1,4 +1,4 @@
-"""Names, types and limits of the packed form; the writer and the reader share them."""
+"""This module holds the names, types and limits of a packed file, for its writer and its reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the packed form: everything is checked first, the images stay on disk."""
+"""`open_packed` checks a packed file and opens it; its images stay on disk until needed."""
 
 from __future__ import annotations
 

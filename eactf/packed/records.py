@@ -1,4 +1,4 @@
-"""What a data set is once it is read: aligned arrays, one `Samples` a split."""
+"""These classes hold a data set that has been read: aligned arrays, a `Samples` a split."""
 
 from __future__ import annotations
 

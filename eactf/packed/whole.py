@@ -1,4 +1,4 @@
-"""Writing a whole data set that lies in memory in the packed form."""
+"""`write_packed` writes a data set that lies in memory to a packed file in one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing the packed form: in batches, to a temporary name, renamed when complete."""
+"""`PackedWriter` writes a packed file batch by batch and shows it only when it is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys that recipes know: listing them, describing them, finding the one that was meant."""
+"""This module lists and describes the keys of a recipe and finds the one probably meant."""
 
 from __future__ import annotations
 

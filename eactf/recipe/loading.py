@@ -1,4 +1,4 @@
-"""From a recipe's name or file, and what was set over it, to a valid recipe."""
+"""`load_recipe` reads a recipe by name or file, with the user's changes, and checks all of it."""
 
 from __future__ import annotations
 

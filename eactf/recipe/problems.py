@@ -1,4 +1,4 @@
-"""What a person reads about each fault that the schema finds."""
+"""This module words, for the user, each fault that the schema finds in a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe as it will run: every value, and where each came from."""
+"""A resolved recipe holds every value that a run will use, with the place it came from."""
 
 from __future__ import annotations
 

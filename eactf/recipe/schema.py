@@ -1,4 +1,4 @@
-"""Every key of a recipe: its type, its range, its default and what it does.
+"""The schema defines every key of a recipe: its type, its range, its default and what it does.
 
 Those of the methods stand in `method_settings.py`.
 """

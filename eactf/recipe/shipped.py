@@ -1,4 +1,4 @@
-"""The recipes that come with the package: listing, reading and copying them, their headers."""
+"""This module lists, reads and copies the recipes that come with the package."""
 
 from __future__ import annotations
 

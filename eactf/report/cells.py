@@ -1,4 +1,4 @@
-"""The cells of a comparison: one recipe with one seed each, found again by what it is."""
+"""A cell is one run of a comparison, a recipe with a seed; a finished one is found again here."""
 
 from __future__ import annotations
 

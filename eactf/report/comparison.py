@@ -1,4 +1,4 @@
-"""Running the cells of a comparison, each in a process of its own; finished ones are kept."""
+"""This module runs the cells of a comparison in processes of their own and keeps finished ones."""
 
 from __future__ import annotations
 

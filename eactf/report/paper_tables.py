@@ -1,4 +1,4 @@
-"""The papers' tables: what their cells are run with, and the numbers they report."""
+"""This module reads the shipped tables of papers: how each cell is run, and the paper's numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A paper's table on the user's own files: which data they are, the cells to run, the grid."""
+"""This module lays a paper's table over the user's own data: its runs, and the filled table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of a comparison: a row a recipe, mean and deviation over its seeds."""
+"""This module makes the table of a comparison: a row a recipe, mean and deviation over seeds."""
 
 from __future__ import annotations
 

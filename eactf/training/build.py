@@ -1,4 +1,4 @@
-"""From a recipe's sections to Keras objects."""
+"""These functions build the Keras objects that the sections of a recipe describe."""
 
 from __future__ import annotations
 

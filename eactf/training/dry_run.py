@@ -1,4 +1,4 @@
-"""Trying a recipe out: real data, real steps, nothing written."""
+"""A dry run tries a recipe on the real data for a few steps, tells its cost and writes nothing."""
 
 from __future__ import annotations
 

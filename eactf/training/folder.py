@@ -1,4 +1,4 @@
-"""A run's folder: everything needed to know what was done, written so that nothing is half there.
+"""`RunFolder` writes the files of a run, each whole or not at all.
 
 ::
 

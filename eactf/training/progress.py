@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a live bar on a terminal, one line an epoch elsewhere, JSON."""
+"""This module shows a run while it trains: a bar on a terminal, otherwise one line an epoch."""
 
 from __future__ import annotations
 

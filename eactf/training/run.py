@@ -1,4 +1,4 @@
-"""The main path: from a recipe to a trained classifier and its figures.
+"""`train` is the main path, which leads from a recipe to a trained classifier and its figures.
 
 Train, validation and test are three things. Every epoch is watched on validation; test is judged
 when nothing can be chosen any more: the network of each of the last epochs gives its predictions,

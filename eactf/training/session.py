@@ -1,4 +1,4 @@
-"""Everything a run needs, built in order: data, devices, classifier, method, batches."""
+"""A session holds all that a run needs: data, devices, classifier, method and batches."""
 
 from __future__ import annotations
 

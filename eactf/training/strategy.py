@@ -1,4 +1,4 @@
-"""Which devices a run uses."""
+"""This module chooses the devices that a run trains on and names them."""
 
 from __future__ import annotations
 

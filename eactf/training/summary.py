@@ -1,4 +1,4 @@
-"""What a run says before it starts and after it ends."""
+"""This module prints what a run is about to do, and its figures when it has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers the questions: a file, the defaults, or the person at the terminal."""
+"""An `Answerer` gets each answer from a file, the defaults or the person at the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a validation split off the training split while packing, near copies on one side of it."""
+"""This module takes a validation split off the training split, near copies on one side of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at the user's data: everything the questions and the plan are derived from."""
+"""This module looks at the user's data and gathers what the questions and the plan need of it."""
 
 from __future__ import annotations
 

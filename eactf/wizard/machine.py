@@ -1,4 +1,4 @@
-"""What this machine has to train with, found out without TensorFlow."""
+"""This module finds out, without TensorFlow, what the machine has to train with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wizard makes in the end: the packed images and the recipe, both or neither."""
+"""This module writes what the wizard makes, packed images and a recipe: both, or neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wizard from the first look at the data to the next command, in the order it happens."""
+"""`run_wizard` leads from the first look at the data to the next command, in that order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wizard shows: the fingerprint on one screen, and the plan with its reasons."""
+"""This module prints what the wizard has found, on one screen, and its plan with the reasons."""
 
 from __future__ import annotations
 

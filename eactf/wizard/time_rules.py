@@ -1,4 +1,4 @@
-"""Rules for the time: network, batch, epochs and precision within the minutes given."""
+"""These rules choose network, batch, epochs and precision so that a run fits the minutes given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf data check`: find what is wrong with a data set."""
+"""`eactf data check` finds what is wrong with a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf data list`: the published data sets that can be packed by name."""
+"""`eactf data list` names the published data sets that can be packed by name."""
 
 from __future__ import annotations
 

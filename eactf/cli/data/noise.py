@@ -1,4 +1,4 @@
-"""`eactf data noise`: how many labels are wrong, which, and what to train with."""
+"""`eactf data noise` estimates how many labels are wrong, and which, and says how to train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf data pack ferplus`: FERPlus from its two published CSV files."""
+"""`eactf data pack ferplus` packs FERPlus from its two published CSV files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that pack have in common: the options, the bar, the summary."""
+"""The commands that pack share the options, the progress bar and the summary in this module."""
 
 from __future__ import annotations
 
