@@ -16,9 +16,18 @@ from eactf.intake.fingerprint import Fingerprint, take_fingerprint
 from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan, scan
 from eactf.intake.sources import SourceOptions, open_source
+from eactf.intake.sources.missing import NOTE
 from eactf.progress import counting, waiting
 
-__all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]
+__all__ = [
+    "UserData",
+    "join_spellings",
+    "keep_as_classes",
+    "look_at",
+    "missing_labels",
+    "refuse_hopeless",
+    "spellings",
+]
 
 _SPELLINGS = "class-in-two-spellings"
 
@@ -86,7 +95,21 @@ def spellings(data: UserData) -> list[Finding]:
 
 def join_spellings(data: UserData) -> UserData:
     """The same data with every class under one spelling; no image is decoded again."""
-    options = replace(data.options, merge_spellings=True)
+    return _read_again(data, replace(data.options, merge_spellings=True))
+
+
+def missing_labels(data: UserData) -> dict[str, int]:
+    """The labels taken for missing ones unasked, such as NA or -1, and how often each occurs."""
+    said = data.listing.notes.get(NOTE) if data.options.missing is None else None
+    return {str(text): int(count) for text, count in said.items()} if isinstance(said, dict) else {}
+
+
+def keep_as_classes(data: UserData) -> UserData:
+    """The same data with no label taken for a missing one; no image is decoded again."""
+    return _read_again(data, replace(data.options, missing=()))
+
+
+def _read_again(data: UserData, options: SourceOptions) -> UserData:
     listing = open_source(data.path, options)
     fingerprint = take_fingerprint(listing, data.scan, data.duplicates)
     return replace(data, options=options, listing=listing, fingerprint=fingerprint)

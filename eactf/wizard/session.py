@@ -17,7 +17,15 @@ from eactf.wizard import questions, showing
 from eactf.wizard.answering import Answerer
 from eactf.wizard.choices import Origin
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate, known_share, wrong_labels
-from eactf.wizard.looking import UserData, join_spellings, look_at, refuse_hopeless, spellings
+from eactf.wizard.looking import (
+    UserData,
+    join_spellings,
+    keep_as_classes,
+    look_at,
+    missing_labels,
+    refuse_hopeless,
+    spellings,
+)
 from eactf.wizard.machine import Machine
 from eactf.wizard.making import (
     Wishes,
@@ -114,10 +122,13 @@ def _show(data: UserData, settings: Settings) -> UserData:
 
 
 def _ask(data: UserData, answerer: Answerer, settings: Settings) -> tuple[UserData, Wishes]:
-    """Every question but the first and the last; the data with spellings joined if so answered."""
+    """Every question but the first and the last; the data as it is to be read by the answers."""
     merge = questions.ask_merge(spellings(data))
     if merge is not None and answerer.ask(merge):
         data = join_spellings(data)
+    missing = questions.ask_missing(missing_labels(data), len(data.listing))
+    if missing is not None and not answerer.ask(missing):
+        data = keep_as_classes(data)
     fingerprint = data.fingerprint
     which = questions.ask_labels(fingerprint)
     labels = GIVEN if which is None else answerer.ask(which)

@@ -193,3 +193,10 @@ def test_the_share_of_bad_images_has_a_meaning_for_images_only(tmp_path):
     (tmp_path / "r.yaml").write_text("data:\n  source: packed\n  max_bad: 0.1\n")
     with pytest.raises(RecipeError, match=r"data\.max_bad"):
         load_recipe(str(tmp_path / "r.yaml"))
+
+
+def test_training_images_of_one_class_are_refused(pack):
+    one = samples(8)
+    path = pack(train=Samples(images=one.images, ids=one.ids, given=np.ones(8, np.int64)))
+    with pytest.raises(DataError, match="every image has the label 'happiness'"):
+        prepared(path)

@@ -148,6 +148,7 @@ def all_questions(fingerprint, tmp_path):
     return [
         questions.ask_data(),
         questions.ask_merge([SPELLINGS]),
+        questions.ask_missing({"NA": 3}, 9),
         questions.ask_labels(sets),
         questions.ask_quality(sets, can_measure=True),
         questions.ask_minutes(USUAL, "2 CPU cores"),
@@ -159,11 +160,10 @@ def all_questions(fingerprint, tmp_path):
     ]
 
 
-def test_there_are_eight_questions_each_with_a_reason_and_more(fingerprint, tmp_path, monkeypatch):
+def test_all_questions_have_their_place_a_reason_and_more(fingerprint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = all_questions(fingerprint, tmp_path)
     assert tuple(question.key for question in asked) == questions.KEYS
-    assert len(asked) == 8
     for question in asked:
         assert question.reason and question.hint
         assert len(question.more) > len(question.reason)
@@ -248,3 +248,12 @@ def test_who_answered_is_remembered():
     assert answerer.origins == {"minutes": Origin.YOU, "write": Origin.DEFAULT}
     assert answerer.given == {"minutes": "9", "write": "yes"}
     assert Answerer({"labels": Written(GIVEN, "x")}).unused() == ["labels"]
+
+
+def test_labels_left_out_as_missing_are_asked_about_where_they_are_many():
+    assert questions.ask_missing({"NA": 1}, 100) is None
+    assert questions.ask_missing({}, 100) is None
+    asked = questions.ask_missing({"NA": 30, "-1": 1}, 60)
+    assert asked is not None
+    assert "'NA' (30), '-1' (1)" in asked.text
+    assert "31 of 60 images" in asked.reason

@@ -87,6 +87,21 @@ def test_joined_spellings_are_one_class(wizard, folder):
     assert len(open_packed("apart.h5").class_names) == 3
 
 
+def test_labels_that_look_missing_are_classes_where_the_answer_says_so(wizard, tmp_path, draw):
+    for number in range(30):
+        draw(tmp_path / "i" / f"{number}.png", number)
+    rows = [f"i/{number}.png,{('happy', 'NA', 'sad')[number % 3]}" for number in range(30)]
+    (tmp_path / "faces.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "left.yaml")
+    assert result.exit_code == 0, result.output
+    assert open_packed("left.h5").class_names == ("happy", "sad")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "kept.yaml", answers="missing: no\n")
+    assert result.exit_code == 0, result.output
+    assert open_packed("kept.h5").class_names == ("happy", "NA", "sad")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "said.yaml", "--missing", "na")
+    assert open_packed("said.h5").class_names == ("happy", "sad")
+
+
 def test_copies_of_an_image_are_on_one_side_of_the_held_out_share(wizard, tmp_path, folder, draw):
     path, _ = copies_in_train(tmp_path, folder, draw)
     result = wizard(path, "--yes", "-o", "mine.yaml")

@@ -17,7 +17,9 @@ _FLAGS = {
     "split_column": "--split-column",
     "votes": "--votes",
     "root": "--root",
+    "missing": "--missing",
 }
+"""The flags of the options that name something in a source, with a value each."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class SourceOptions:
     `clean` also arrays of a file of arrays, without the split's prefix). `votes` name the columns
     that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
     `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
-    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy".
+    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". `missing`
+    are the labels that stand for no label, none where it is empty, those of `missing.MISSING_WORDS`
+    and negative numbers where it is None.
     """
 
     path_column: str | None = None
@@ -39,6 +43,7 @@ class SourceOptions:
     vote_rule: str = "argmax"
     root: Path | None = None
     merge_spellings: bool = False
+    missing: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.vote_rule not in RULES:
@@ -50,7 +55,16 @@ class SourceOptions:
         Without `names` every option counts that names something.
         """
         for name in names or tuple(_FLAGS):
-            if getattr(self, name):
+            if getattr(self, name) != getattr(SourceOptions, name):
                 raise UsageError(
                     f"{_FLAGS[name]} does not apply to {source}", hint=f"leave {_FLAGS[name]} out"
                 )
+
+    def flags(self) -> list[str]:
+        """The options as words of a command line; none for those that are as by default."""
+        words = []
+        for name, flag in (*_FLAGS.items(), ("vote_rule", "--vote-rule")):
+            value = getattr(self, name)
+            if value != getattr(SourceOptions, name):
+                words += [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
+        return [*words, *(["--merge-spellings"] if self.merge_spellings else [])]

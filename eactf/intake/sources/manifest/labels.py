@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from eactf.intake.sources.manifest.votes import (
     votes_among,
     votes_findings,
 )
+from eactf.intake.sources.missing import missing_finding, missing_note
 from eactf.intake.sources.options import SourceOptions
 from eactf.packed.layout import LABEL_NAME
 
@@ -91,7 +93,8 @@ def _by_column(
     positions = roles.votes or votes_among(cells, roles, vocabulary.class_names)
     votes = read_votes(path, cells, roles, positions) if positions else None
     findings = tuple(_unlabelled(path, cells, cells.columns[label], given))
-    return _Given(vocabulary, given, votes, None, findings, {})
+    said = Counter(text for text in cells.columns[label] if text in vocabulary.missing)
+    return _Given(vocabulary, given, votes, None, findings, missing_note(said))
 
 
 def _by_votes(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> _Given:
@@ -114,8 +117,14 @@ def _vocabulary(
 ) -> Vocabulary:
     found = [i for i in (roles.label, roles.clean) if i is not None]
     columns = {roles.names[i]: cells.columns[i] for i in found}
-    merge = options.merge_spellings
-    return build_vocabulary(path, cells.lines, columns, merge=merge, fixed=fixed)
+    return build_vocabulary(
+        path,
+        cells.lines,
+        columns,
+        merge=options.merge_spellings,
+        missing=options.missing,
+        fixed=fixed,
+    )
 
 
 def _label_sets(
@@ -150,14 +159,10 @@ def _unlabelled(
 ) -> Iterator[Finding]:
     rows = np.flatnonzero(given < 0).tolist()
     if rows:
-        said = sorted({texts[row] for row in rows})
-        shown = ", ".join(repr(text) if text else "nothing" for text in said[:5])
-        yield Finding(
-            "missing-label",
-            Severity.WARNING,
-            f"{path.name}: {len(rows)} of {len(given)} rows have no label (the cell says {shown});"
-            " they are left out",
-            "fill in the labels, or remove the rows",
+        said = Counter(texts[row] for row in rows)
+        yield missing_finding(
+            f"{path.name}: {len(rows)} of {len(given)} rows have no label",
+            said,
             tuple(f"line {cells.lines[row]}" for row in rows),
         )
 
