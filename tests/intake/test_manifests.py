@@ -336,7 +336,11 @@ BAD_FILES = {
     "too many cells": (b"path,label\na.png,sad\nb,c.png,glad\n", "line 3: expected 2 cells", "quo"),
     "no label column": (b"path,age,size\na.png,1,2\n", "no column with the labels", "--votes age"),
     "no path column": (b"label,age\nsad,1\nglad,2\n", "no column with the images' paths", "--path"),
-    "FER2013's own": (b"emotion,pixels,Usage\n0,70 80,Training\n", "no column with the im", "pack"),
+    "FER2013's own, cut short": (
+        b"emotion,pixels,Usage\n0,70 80,Training\n",
+        "line 2, pixels: expected 2304 numbers",
+        "as published",
+    ),
     "a column twice": (
         b"path,label,label\na.png,sad,sad\n",
         "two columns are named 'label'",

@@ -68,8 +68,8 @@ def _show(card: Card) -> None:
         "options": "\n".join(_option(option) for option in card.options),
     }
     console.table([card.name, card.title], [[name, text] for name, text in facts.items() if text])
-    files = "FOLDER" if card.by_folder else "--images FILE --votes FILE"
-    console.say(f"\nnext: eactf data pack {card.name} {files} -o {card.name}.h5", markup=False)
+    command = f"eactf data pack {card.name} {card.takes} -o {card.name}.h5"
+    console.say(f"\nnext: {command}", markup=False)
 
 
 def _option(option: Option) -> str:

@@ -149,7 +149,7 @@ class _Header:
         raise DataError(
             f"{self._table.path}, line 1: no column with the images' paths can be told;"
             f" the columns are {_listed(self._names)}",
-            hint=_pixels_hint(self._names) or "name it: --path-column NAME",
+            hint=_pixels_hint(self._table) or "name it: --path-column NAME",
         )
 
     def _guess_split(self) -> int | None:
@@ -234,7 +234,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(shown) <= 300 else shown[:300] + " ..."
 
 
-def _pixels_hint(names: Sequence[str]) -> str | None:
-    if "pixels" in map(_plain, names):
-        return "this looks like FER2013's own file: see eactf data pack ferplus --help"
+def _pixels_hint(table: Table) -> str | None:
+    if "pixels" in map(_plain, table.header or ()):
+        return f"its faces are numbers in the table: eactf data pack fer2013 {table.path}"
     return None
