@@ -12,12 +12,15 @@ from typing import Any
 
 from eactf.intake.findings import Finding
 from eactf.intake.fingerprint import Fingerprint
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN
 
 __all__ = [
+    "FLAGS",
     "KEYS",
     "Question",
+    "ask_clean",
     "ask_data",
     "ask_labels",
     "ask_merge",
@@ -29,8 +32,22 @@ __all__ = [
     "ask_write",
 ]
 
-KEYS = ("data", "merge", "missing", "labels", "quality", "minutes", "recipe", "pack", "write")
+KEYS = (
+    "data",
+    "clean",
+    "merge",
+    "missing",
+    "labels",
+    "quality",
+    "minutes",
+    "recipe",
+    "pack",
+    "write",
+)
 """Every question there is, in the order of asking; most runs ask five or six of them."""
+
+TRUE_LABELS, FLAGS = "true labels", "right or wrong"
+"""The two readings of a column `clean` of two values."""
 
 QUALITIES = ("clean", "some", "many", "measure")
 FEWEST_TO_MEASURE = 500
@@ -72,6 +89,22 @@ def ask_data() -> Question:
         "TSV file with the columns path and label, NumPy or HDF5 arrays, or a file made by "
         "'eactf data pack'.",
         parse=_existing_path,
+    )
+
+
+def ask_clean(doubt: CleanOrFlagError) -> Question:
+    """What a column or array named as true labels are, but of two values, is."""
+    values = " and ".join(doubt.values)
+    return Question(
+        key="clean",
+        text=f"What is '{doubt.name}', which has only {values}?",
+        hint=f"{TRUE_LABELS}, {FLAGS} (it says whether a label is right)",
+        default=FLAGS,
+        reason=f"there are {doubt.classes} classes",
+        more=f"{TRUE_LABELS}: the right class of each image, by which the labels are judged. "
+        f"{FLAGS}: whether the label is right; it is kept as a column, and no label is judged by "
+        "it. The same is said by --clean NAME, and by --clean ''.",
+        parse=lambda text: one_of(text, (TRUE_LABELS, FLAGS)),
     )
 
 

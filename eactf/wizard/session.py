@@ -11,6 +11,7 @@ from eactf.errors import Interrupted, UsageError
 from eactf.intake.checks import check
 from eactf.intake.packing import PackReport
 from eactf.intake.sources import SourceOptions
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.progress import waiting
 from eactf.recipe.strict_yaml import write_scalar
 from eactf.wizard import questions, showing
@@ -88,7 +89,7 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
         path = answerer.ask(questions.ask_data())
         answerer.finish()
         console.say()
-    data = _show(look_at(Path(path or ""), settings.options), settings)
+    data = _show(_look_at(Path(path or ""), answerer, settings), settings)
     data, wishes = _ask(data, answerer, settings)
     planned = planned_files(wishes, packed_bytes(data.fingerprint, settings.machine))
     last = questions.ask_write(list(planned))
@@ -109,6 +110,18 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
         return None
     report = make(data, wishes, plan, max_bad=settings.max_bad, overwrite=settings.overwrite)
     return _Made(wishes, plan, report)
+
+
+def _look_at(path: Path, answerer: Answerer, settings: Settings) -> UserData:
+    """The data; where it cannot be read without a word of the person, that is asked for first."""
+    try:
+        return look_at(path, settings.options)
+    except CleanOrFlagError as doubt:
+        answer = answerer.ask(questions.ask_clean(doubt))
+        if answerer.origins.get("clean") is Origin.DEFAULT:
+            console.say(f"{doubt.name} is taken as {answer}; else: --clean NAME", markup=False)
+        clean = "" if answer == questions.FLAGS else doubt.name
+        return look_at(path, replace(settings.options, clean=clean))
 
 
 def _show(data: UserData, settings: Settings) -> UserData:

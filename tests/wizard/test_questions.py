@@ -8,6 +8,7 @@ import pytest
 
 from eactf.errors import UsageError
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.wizard import questions
 from eactf.wizard.answering import Answerer, Written, read_answers
 from eactf.wizard.choices import Choice, Origin
@@ -147,6 +148,7 @@ def all_questions(fingerprint, tmp_path):
     sets = fingerprint(label_sets={"crowd": 0.2})
     return [
         questions.ask_data(),
+        questions.ask_clean(CleanOrFlagError("m.csv", "clean", {"1", "0"}, 7)),
         questions.ask_merge([SPELLINGS]),
         questions.ask_missing({"NA": 3}, 9),
         questions.ask_labels(sets),

@@ -15,7 +15,9 @@ __all__ = ["source_options"]
 
 _OPTIONS = (
     click.option("--label", metavar="NAME", help="The column or array with the label to train on."),
-    click.option("--clean", metavar="NAME", help="The column or array with the true label."),
+    click.option(
+        "--clean", metavar="NAME", help="The column or array with the true label; '' for none."
+    ),
     click.option("--path-column", metavar="NAME", help="The manifest's column of image paths."),
     click.option("--split-column", metavar="NAME", help="The manifest's column of splits."),
     click.option(

@@ -16,6 +16,7 @@ from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.listing import Listing
 from eactf.intake.sources.array_extras import in_all_rows, read_extras
+from eactf.intake.sources.array_flags import check_clean_arrays
 from eactf.intake.sources.array_images import ImageRows, byte_scale, channel_axis
 from eactf.intake.sources.array_labels import (
     NO_LABEL,
@@ -133,6 +134,7 @@ def _by_arrays(
     options: SourceOptions,
 ) -> _Labels:
     _check_labels(path, parts)
+    check_clean_arrays(path, parts, shared, options)
     label = next(part.label for part in parts if part.label is not None)
     given_arrays, clean_arrays = [p.label for p in parts], [p.clean for p in parts]
     known = names_for(label, shared)

@@ -27,7 +27,8 @@ class SourceOptions:
     """How to read a source where it cannot be told, or is to be read otherwise.
 
     `path_column`, `label`, `clean` and `split_column` name columns of a manifest (`label` and
-    `clean` also arrays of a file of arrays, without the split's prefix). `votes` name the columns
+    `clean` also arrays of a file of arrays, without the split's prefix); an empty `clean` says that
+    none holds the true labels. `votes` name the columns
     that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
     `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
     from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". `missing`

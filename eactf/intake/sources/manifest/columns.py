@@ -13,7 +13,7 @@ from eactf.intake.sources.manifest.tables import Table, names_an_image
 from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.splits import split_named
 
-__all__ = ["Roles", "find_roles"]
+__all__ = ["Roles", "find_roles", "plain"]
 
 _SAMPLE = 200  # rows looked at
 
@@ -101,10 +101,10 @@ class _Header:
         path = self._chosen(options.path_column, "--path-column")
         label = self._chosen(options.label, "--label")
         split = self._chosen(options.split_column, "--split-column")
-        clean = self._chosen(options.clean, "--clean")
+        clean = self._chosen(options.clean or None, "--clean")
         path = self._guess_path() if path is None else path
         split = self._guess_split() if split is None else split
-        clean = self._guess(_CLEAN) if clean is None else clean
+        clean = self._guess(_CLEAN) if options.clean is None else clean
         rivals: tuple[str, ...] = ()
         if label is None and not votes:
             label, rivals = self._guess_label()
@@ -112,7 +112,7 @@ class _Header:
 
     def _named(self, name: str, flag: str) -> int:
         """Take the column that the user names; its case and blanks need not be as in the file."""
-        for match in (str, _plain):
+        for match in (str, plain):
             found = [i for i, other in enumerate(self._names) if match(other) == match(name)]
             if len(found) == 1:
                 return self._take(found[0])
@@ -132,7 +132,7 @@ class _Header:
         return index
 
     def _known(self, names: Sequence[str]) -> list[int]:
-        by_name = {_plain(self._names[i]): i for i in reversed(self._free)}
+        by_name = {plain(self._names[i]): i for i in reversed(self._free)}
         return [by_name[name] for name in names if name in by_name]
 
     def _guess(self, names: Sequence[str]) -> int | None:
@@ -216,7 +216,7 @@ def _check_unique(table: Table, names: Sequence[str]) -> None:
         )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A column's name without case, blanks and signs: `Image Name` and `image_name` are one."""
     return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
@@ -235,6 +235,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _pixels_hint(table: Table) -> str | None:
-    if "pixels" in map(_plain, table.header or ()):
+    if "pixels" in map(plain, table.header or ()):
         return f"its faces are numbers in the table: eactf data pack fer2013 {table.path}"
     return None

@@ -12,8 +12,9 @@ import numpy as np
 
 from eactf.errors import UsageError
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.sources.clean_flags import FLAG_NAMES, is_flag, refuse_flags, says_yes_or_no
 from eactf.intake.sources.manifest.cells import Cells
-from eactf.intake.sources.manifest.columns import Roles
+from eactf.intake.sources.manifest.columns import Roles, plain
 from eactf.intake.sources.manifest.vocabulary import Vocabulary, build_vocabulary
 from eactf.intake.sources.manifest.votes import (
     Votes,
@@ -23,7 +24,12 @@ from eactf.intake.sources.manifest.votes import (
     votes_among,
     votes_findings,
 )
-from eactf.intake.sources.missing import missing_finding, missing_note
+from eactf.intake.sources.missing import (
+    choose_missing,
+    is_missing,
+    missing_finding,
+    missing_note,
+)
 from eactf.intake.sources.options import SourceOptions
 from eactf.packed.layout import LABEL_NAME
 
@@ -64,6 +70,7 @@ def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) 
 
     Raises `DataError` where the labels are no classes or the votes no numbers.
     """
+    _check_clean(path, cells, roles, options)
     if roles.label is None:
         found = _by_votes(path, cells, roles, options)
     else:
@@ -83,6 +90,23 @@ def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) 
         findings=(*vocabulary.findings, *found.findings, *_rivals(path, roles)),
         notes={"manifest_columns": roles.described(), **found.notes},
     )
+
+
+def _check_clean(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> None:
+    """Refuse a column that may hold true labels or flags, unless the user says which."""
+    if options.clean is not None or roles.label is None:
+        return
+    labels = set(cells.columns[roles.label])
+    missing = choose_missing(labels, options.missing)
+    classes = {text for text in labels if text not in missing}
+    flags = [i for i in roles.others if i in cells.columns and plain(roles.names[i]) in FLAG_NAMES]
+    for i in (roles.clean, *flags):
+        if i is None:
+            continue
+        name = roles.names[i]
+        values = {text for text in cells.columns[i] if not is_missing(text) and text != "-1"}
+        if i == roles.clean or says_yes_or_no(values):
+            refuse_flags(path.name, name, values, classes, classes=len(classes))
 
 
 def _by_column(
@@ -141,6 +165,8 @@ def _label_sets(
         name = _set_name(roles.names[i])
         speaks = any(word in name.lower() for word in _LABEL_WORDS)
         if name in taken or not LABEL_NAME.fullmatch(name) or (vocabulary.numeric and not speaks):
+            continue
+        if is_flag(name, set(cells.columns[i]), classes=len(vocabulary.class_names)):
             continue
         labels = vocabulary.translate(cells.columns[i])
         if labels is not None:

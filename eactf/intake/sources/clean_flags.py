@@ -1,0 +1,83 @@
+"""A column `clean` of 0 and 1: the true label, or whether the label is right? Refused, or asked."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection
+
+from eactf.errors import DataError
+
+__all__ = ["FLAG_NAMES", "CleanOrFlagError", "is_flag", "refuse_flags", "says_yes_or_no"]
+
+FLAG_NAMES = (
+    "correct",
+    "is_clean",
+    "is_correct",
+    "label_correct",
+    "is_label_correct",
+    "clean_flag",
+)
+"""Names of columns and arrays that say of each label whether it is right."""
+
+_FLAG_WORDS = ("clean", "correct", "true", "is_", "has_")
+
+_YES_AND_NO = (
+    *({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}),
+    *({"right", "wrong"}, {"correct", "incorrect"}, {"clean", "noisy"}, {"correct", "wrong"}),
+)
+_WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0*)?", re.ASCII)
+
+
+class CleanOrFlagError(DataError):
+    """A column or array `name` may hold true labels, or say of each label whether it is right."""
+
+    def __init__(self, where: str, name: str, values: Collection[str], classes: int) -> None:
+        self.name, self.values, self.classes = name, tuple(sorted(values)), classes
+        super().__init__(
+            f"{where}: {name!r} has only the values {', '.join(self.values)} beside {classes}"
+            " classes: are these the true labels, or do they say whether a label is right?",
+            hint=f"the true labels: --clean {shlex.quote(name)}; whether a label is right, kept as"
+            " a column: --clean ''",
+        )
+
+
+def refuse_flags(
+    where: str, name: str, values: Collection[str], labels: Collection[str], *, classes: int
+) -> None:
+    """Raise `CleanOrFlagError` where nobody said that `name` holds true labels and it may not.
+
+    `values` and `labels` are the different texts, missing ones left out, of the column and of the
+    label, which has so many `classes`. It may not where it has two values at most that say yes and
+    no, beside more classes; or two that are no labels at all.
+    """
+    found, known = {_plain(text) for text in values}, {_plain(text) for text in labels}
+    if not found or len(found) > 2 or classes < 2:
+        return
+    flags = says_yes_or_no(values) and (classes > 2 or name.lower() in FLAG_NAMES)
+    if flags or not found & known:
+        raise CleanOrFlagError(where, name, values, classes)
+
+
+def says_yes_or_no(values: Collection[str]) -> bool:
+    """Whether texts are a yes and a no: 0 and 1, true and false, ...
+
+    >>> says_yes_or_no({"True", "False"}), says_yes_or_no({"1.0"}), says_yes_or_no({"0", "2"})
+    (True, True, False)
+    """
+    found = {_plain(text) for text in values}
+    return any(found <= pair for pair in _YES_AND_NO)
+
+
+def is_flag(name: str, values: Collection[str], *, classes: int) -> bool:
+    """Whether a further column says of each row whether something holds, and is no set of labels.
+
+    >>> is_flag("is_clean", {"0", "1"}, classes=7), is_flag("crowd_label", {"0", "1"}, classes=7)
+    (True, False)
+    """
+    speaks = any(word in name.lower() for word in _FLAG_WORDS)
+    return speaks and classes > 2 and says_yes_or_no(values)
+
+
+def _plain(text: str) -> str:
+    return str(int(text.split(".")[0])) if _WHOLE.fullmatch(text) else text.strip().lower()
