@@ -17,6 +17,7 @@ from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan, scan
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.missing import NOTE
+from eactf.intake.two_classes import one_class_fix
 from eactf.progress import counting, waiting
 
 __all__ = [
@@ -49,6 +50,11 @@ class UserData:
         return self.listing.kind == "packed"
 
     @property
+    def check_command(self) -> str:
+        """The command that tells everything that was found, as a shell takes it."""
+        return shlex.join(["eactf", "data", "check", str(self.path), *self.options.flags()])
+
+    @property
     def has_copies(self) -> bool:
         """Whether any image is a copy of another, or nearly one."""
         return bool((self.duplicates.near != np.arange(len(self.listing))).any())
@@ -68,7 +74,7 @@ def look_at(path: Path, options: SourceOptions) -> UserData:
 
 def refuse_hopeless(data: UserData, max_bad: float) -> None:
     """Raise `DataError` for what no recipe can mend: too many bad images, nothing to tell apart."""
-    fingerprint, command = data.fingerprint, f"eactf data check {shlex.quote(str(data.path))}"
+    fingerprint, command = data.fingerprint, data.check_command
     bad, labelled = sum(fingerprint.bad.values()), fingerprint.images - fingerprint.unlabelled
     if bad > max_bad * labelled:
         enough = math.ceil(1000 * bad / labelled) / 1000
@@ -82,7 +88,7 @@ def refuse_hopeless(data: UserData, max_bad: float) -> None:
     if sum(count > 0 for count in classes) < 2:
         raise DataError(
             f"all training images of {data.path} are of one class; two are the least",
-            hint=f"see: {command}",
+            hint=f"{one_class_fix(data.listing.kind)}; see: {command}",
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,9 +126,7 @@ def _look_at(path: Path, answerer: Answerer, settings: Settings) -> UserData:
 def _show(data: UserData, settings: Settings) -> UserData:
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
-    showing.show_findings(
-        check(data.listing, data.scan, data.duplicates), shlex.quote(str(data.path))
-    )
+    showing.show_findings(check(data.listing, data.scan, data.duplicates), data.check_command)
     refuse_hopeless(data, settings.max_bad)
     return data
 

@@ -46,7 +46,7 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
     _show_bars(fingerprint)
 
 
-def show_findings(findings: Sequence[Finding], source: str) -> None:
+def show_findings(findings: Sequence[Finding], command: str) -> None:
     """Print the gravest findings, and the command that shows all of them."""
     errors = [found for found in findings if found.severity is Severity.ERROR]
     for found in errors[:_MOST_ERRORS]:
@@ -56,7 +56,7 @@ def show_findings(findings: Sequence[Finding], source: str) -> None:
     }
     told = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count]
     if told:
-        console.say(f"  {', '.join(told)} in all: eactf data check {source}", markup=False)
+        console.say(f"  {', '.join(told)} in all: {command}", markup=False)
 
 
 def show_noise(estimate: NoiseEstimate) -> None:

@@ -40,13 +40,24 @@ def arrays(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("values", [FLAGS, FLAGS.astype(bool), np.ones(12, int)])
+@pytest.mark.parametrize("values", [FLAGS, np.ones(12, int)])
 def test_two_values_beside_more_classes_are_refused_with_both_readings(table, arrays, name, values):
     for path in (table(name, values), arrays(name, values)):
         with pytest.raises(CleanOrFlagError, match=f"'{name}' has only the values") as caught:
             open_source(path)
         hint = caught.value.hint or ""
         assert f"--clean {name}" in hint and "--clean ''" in hint
+
+
+def test_words_beside_numbers_are_offered_as_a_column_alone(table):
+    with pytest.raises(CleanOrFlagError, match="of another kind") as caught:
+        open_source(table("clean", FLAGS.astype(bool)))
+    assert caught.value.hint == "to keep it as a column, whatever it says: --clean ''"
+
+
+def test_true_and_false_in_an_array_are_one_and_zero(arrays):
+    with pytest.raises(CleanOrFlagError, match="only the values 0, 1"):
+        open_source(arrays("clean", FLAGS.astype(bool)))
 
 
 @pytest.mark.parametrize("name", NAMES)

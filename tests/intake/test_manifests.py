@@ -362,8 +362,12 @@ BAD_FILES = {
         "--label",
     ),
     "words and numbers": (b"path,label,clean\na.png,sad,1\n", "label has words and clean", "both"),
-    "a list, not parted": (b"a.png very sad\nb.png glad\n", "line 1: received", "path,label"),
-    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected an image, blanks", "path,label"),
+    "a list, not parted": (
+        b"a.png very sad\nb.png glad\n",
+        "line 2: expected 3 words",
+        "path,label",
+    ),
+    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected 2 words", "path,label"),
     "columns unnamed": (
         b"a.png,sad,31\nb.png,glad,7\n",
         "3 columns without a header",

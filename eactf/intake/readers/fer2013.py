@@ -5,6 +5,7 @@ The same faces with the votes of ten annotators are FERPlus (`ferplus`).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def list_fer2013(path: Path) -> Listing:
     if is_pixel_table(table) and not has_labels(table):
         raise DataError(
             f"{table} has faces but no labels: there is no column emotion",
-            hint=f"a trained run classifies them: eactf predict RUN {table.name}",
+            hint=f"a trained run classifies them: eactf predict RUN {shlex.quote(str(table))}",
         )
     rows = list(read_faces(table))
     if not rows:

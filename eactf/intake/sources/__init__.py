@@ -87,6 +87,10 @@ def _begins_as_hdf5(path: Path) -> bool:
 
 
 def _similar(path: Path) -> str:
+    from eactf.intake.readers.catalogue import NAMES
+
+    if str(path) in NAMES:
+        return f"to bring in the data set of that name: eactf data pack {path} --help"
     try:
         beside = [entry.name for entry in path.parent.iterdir()]
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "names_for",
     "read_labels",
     "read_texts",
+    "refuse_measures",
 ]
 
 _MANY = 1_000
@@ -166,26 +168,40 @@ def classes_from_values(
 ) -> Classes:
     """The classes that occur in `labels`: the numbers in order, or the texts in natural order.
 
-    Raises `DataError` for mixed kinds and for so many values that they cannot be classes.
+    Raises `DataError` where there are none, and for mixed kinds.
     """
-    counts = Counter(value for array in labels for value in array.tolist())
-    counts = Counter({value: n for value, n in counts.items() if value not in (NO_LABEL, "")})
-    rows = sum(counts.values())
+    counts = _counts(labels)
     if not counts:
         raise DataError(f"{path}: {name} has no label at all")
     if len({type(value) for value in counts}) > 1:
         raise DataError(f"{path}: some arrays of labels are numbers, others are texts")
-    if len(counts) > _MANY and 2 * len(counts) > rows:
-        raise DataError(
-            f"{path}: {name} has {len(counts):,} values for {rows:,} images: these are no classes",
-            hint="name the array of labels with --label NAME",
-        )
-    if isinstance(next(iter(counts)), str):
-        class_of, findings = settle_spellings(counts, merge=merge_spellings)
+    texts = {value: count for value, count in counts.items() if isinstance(value, str)}
+    if texts:
+        class_of, findings = settle_spellings(texts, merge=merge_spellings)
         names = natural_order(set(class_of.values()))
         return Classes(tuple(names), {v: names.index(c) for v, c in class_of.items()}, findings)
     numbers = sorted(counts)
     return Classes(tuple(map(str, numbers)), {value: i for i, value in enumerate(numbers)})
+
+
+def refuse_measures(path: Path, name: str, labels: Sequence[np.ndarray]) -> None:
+    """Raise `DataError` for so many different values that they look like no classes."""
+    counts = _counts(labels)
+    rows = sum(counts.values())
+    if len(counts) > _MANY and 2 * len(counts) > rows:
+        key = split_word(name)[1]
+        raise DataError(
+            f"{path}: {name} has {len(counts):,} values for {rows:,} images: these look like no"
+            " classes",
+            hint="name another array of labels: --label NAME; if they are classes, say so:"
+            f" --label {shlex.quote(key)}",
+        )
+
+
+def _counts(labels: Sequence[np.ndarray]) -> Counter[int | str]:
+    """How often each label occurs, missing ones left out."""
+    counts = Counter(value for array in labels for value in array.tolist())
+    return Counter({value: n for value, n in counts.items() if value not in (NO_LABEL, "")})
 
 
 def _out_of_range(where: str, values: np.ndarray, classes: int) -> DataError:

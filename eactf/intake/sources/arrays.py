@@ -6,6 +6,7 @@ label set where its values are classes, else a column of texts. Images stay in t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from eactf.intake.sources.array_labels import (
     names_for,
     read_labels,
     read_texts,
+    refuse_measures,
 )
 from eactf.intake.sources.array_names import LABELS
 from eactf.intake.sources.array_roles import SplitArrays, find_arrays
@@ -145,6 +147,8 @@ def _by_arrays(
         classes = classes_from_names(path, known)
     else:
         found = [array for array in (*values, *clean) if array is not None]
+        if options.label is None:
+            refuse_measures(path, label.name, found)
         merge = options.merge_spellings
         classes = classes_from_values(path, label.name, found, merge_spellings=merge)
     given = _index(parts, classes, values)
@@ -176,12 +180,13 @@ def _check_labels(path: Path, parts: Sequence[SplitArrays]) -> None:
     """Every split has labels, or has nothing that may be labels; one at least has them."""
     for part in parts:
         candidates = part.label_candidates()
+        choices = [f"--label {shlex.quote(name)}" for name in candidates]
         if part.label is None and (candidates or all(other.label is None for other in parts)):
             raise DataError(
                 f"{path}: which array has the labels of {part.images.name}? none is named"
                 f" {', '.join(LABELS[:-1])} or {LABELS[-1]} in the {SPLITS[part.split]} split",
-                hint=f"choose one with --label: {', '.join(candidates)}"
-                if candidates
+                hint=f"choose one: {', '.join(choices)}"
+                if choices
                 else "save the labels beside the images, for example as train_label",
             )
 

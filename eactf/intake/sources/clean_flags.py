@@ -30,16 +30,32 @@ _WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0*)?", re.ASCII)
 
 
 class CleanOrFlagError(DataError):
-    """A column or array `name` may hold true labels, or say of each label whether it is right."""
+    """A column or array `name` may hold true labels, or say of each label whether it is right.
 
-    def __init__(self, where: str, name: str, values: Collection[str], classes: int) -> None:
+    Where it `may_be_true` is off, numbers stand beside words: it holds no true labels for certain.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        name: str,
+        values: Collection[str],
+        classes: int,
+        *,
+        may_be_true: bool = True,
+    ) -> None:
         self.name, self.values, self.classes = name, tuple(sorted(values)), classes
-        super().__init__(
-            f"{where}: {name!r} has only the values {', '.join(self.values)} beside {classes}"
-            " classes: are these the true labels, or do they say whether a label is right?",
-            hint=f"the true labels: --clean {shlex.quote(name)}; whether a label is right, kept as"
-            " a column: --clean ''",
-        )
+        found = f"{where}: {name!r} has only the values {', '.join(self.values)} beside {classes}"
+        if may_be_true:
+            what = f"{found} classes: are they the true labels, or do they say if one is right?"
+            hint = (
+                f"the true labels: --clean {shlex.quote(name)}; whether a label is right, kept as a"
+                " column: --clean ''"
+            )
+        else:
+            what = f"{found} classes of another kind: these are not the true labels"
+            hint = "to keep it as a column, whatever it says: --clean ''"
+        super().__init__(what, hint=hint)
 
 
 def refuse_flags(
@@ -56,7 +72,8 @@ def refuse_flags(
         return
     flags = says_yes_or_no(values) and (classes > 2 or name.lower() in FLAG_NAMES)
     if flags or not found & known:
-        raise CleanOrFlagError(where, name, values, classes)
+        alike = _all_numbers(values) == _all_numbers(labels)
+        raise CleanOrFlagError(where, name, values, classes, may_be_true=alike)
 
 
 def says_yes_or_no(values: Collection[str]) -> bool:
@@ -77,6 +94,10 @@ def is_flag(name: str, values: Collection[str], *, classes: int) -> bool:
     """
     speaks = any(word in name.lower() for word in _FLAG_WORDS)
     return speaks and classes > 2 and says_yes_or_no(values)
+
+
+def _all_numbers(texts: Collection[str]) -> bool:
+    return all(map(_WHOLE.fullmatch, texts))
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from eactf.errors import DataError, UsageError
-from eactf.intake.sources.manifest.tables import Table, names_an_image
+from eactf.intake.sources.manifest.tables import Table, example_header, names_an_image
 from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.splits import split_named
 
@@ -197,7 +197,8 @@ def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
     if len(images) != 1 or len(rest) != 1:
         raise DataError(
             f"{table.path}, line 1: {table.width} columns without a header cannot be told apart",
-            hint="write a first line that names them, for example: path,label,split",
+            hint="write a first line that names them, for example: "
+            + example_header(next(table.rows())[1], table.delimiter or " "),
         )
     names = tuple(f"column {i + 1}" for i in range(table.width))
     split = splits[0] if len(splits) == 1 and splits != rest else None

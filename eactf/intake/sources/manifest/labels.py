@@ -148,6 +148,7 @@ def _vocabulary(
         merge=options.merge_spellings,
         missing=options.missing,
         fixed=fixed,
+        chosen=options.label is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,12 +73,14 @@ def build_vocabulary(
     merge: bool,
     missing: Sequence[str] | None = None,
     fixed: Sequence[str] = (),
+    chosen: bool = False,
 ) -> Vocabulary:
     """The classes in the label columns: `fixed` ones first, then in natural order.
 
     `lines` are the lines of the cells in the manifest `path`. `missing` are the labels that the
     user says are none, None where `choose_missing` is to decide. Raises `DataError` for numbers
-    that are not whole, for words in one column and numbers in another, for a class a sample.
+    that are not whole, for words in one column and numbers in another, and, unless the user has
+    `chosen` the column, for a class a sample.
     """
     counts = Counter(text for cells in columns.values() for text in cells)
     none = choose_missing((*counts, *fixed), missing)
@@ -95,7 +98,13 @@ def build_vocabulary(
     class_of, findings = settle_spellings(total, merge=merge and not fixed)
     new = set(class_of.values()) - set(fixed)
     names = (*fixed, *(sorted(new, key=int) if numeric else natural_order(new)))
-    _check_classes(path, names, sum(total.values()), columns)
+    if not chosen:
+        _check_repeats(path, names, sum(total.values()), columns, numeric=numeric)
+    if not names:
+        column = ", ".join(columns)
+        raise DataError(
+            f"{path}: no cell of {column} is a label", hint="name another column: --label NAME"
+        )
     position = {name: index for index, name in enumerate(names)}
     index = {text: position[class_of[name]] for text, name in name_of.items()}
     index = dict.fromkeys(counts, -1) | index
@@ -133,20 +142,31 @@ def _check_same_kind(path: Path, columns: Mapping[str, Sequence[str]], missing: 
         )
 
 
-def _check_classes(
-    path: Path, names: Sequence[str], labelled: int, columns: Mapping[str, Sequence[str]]
+def _check_repeats(
+    path: Path,
+    names: Sequence[str],
+    labelled: int,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    numeric: bool,
 ) -> None:
-    column = ", ".join(columns)
-    if not names:
-        raise DataError(
-            f"{path}: no cell of {column} is a label", hint="name another column: --label NAME"
-        )
-    if labelled > _FEW and len(names) > labelled / 2:
-        raise DataError(
-            f"{path}: {column} has {len(names)} different values in {labelled} cells;"
-            f" these are no classes: {', '.join(names[:3])} ...",
-            hint="name another column: --label NAME",
-        )
+    """Refuse a column of texts or numbers that hardly repeat: names and measures are no classes.
+
+    Numbers without a gap from 0 or 1 on are classes, unless each occurs once: they count rows then.
+    """
+    if labelled <= _FEW or len(names) <= labelled / 2:
+        return
+    numbers = [int(name) for name in names] if numeric else []
+    without_gap = numbers and numbers[-1] - numbers[0] == len(numbers) - 1
+    if without_gap and numbers[0] in (0, 1) and len(names) < labelled:
+        return
+    column = next(iter(columns))
+    raise DataError(
+        f"{path}: {column} has {len(names)} different values in {labelled} cells;"
+        f" these look like no classes: {', '.join(names[:3])} ...",
+        hint="name another column: --label NAME; if they are classes, say so:"
+        f" --label {shlex.quote(column)}",
+    )
 
 
 def _doubts(path: Path, counts: Mapping[str, int], missing: Missing) -> Iterator[Finding]:
