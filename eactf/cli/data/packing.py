@@ -77,14 +77,15 @@ def pack_listing(
     channels: str | None,
     max_bad: float,
     overwrite: bool,
-    told: tuple[str, ...] = ("error",),
 ) -> None:
     """Pack a listing with a bar on the terminal, and say what came of it.
 
-    Of the listing's findings those of a severity in `told` are said too.
+    The errors and warnings among the listing's findings are said too, each with what mends it.
     """
     from eactf.intake.packing import pack as pack_images
+    from eactf.intake.two_classes import refuse_one_class
 
+    refuse_one_class(listing)
     with counting("packing") as progress:
         report = pack_images(
             listing,
@@ -95,7 +96,11 @@ def pack_listing(
             overwrite=overwrite,
             progress=progress,
         )
-    faults = [finding.what for finding in listing.findings if finding.severity in told]
+    faults = [
+        f"{finding.what}; {finding.fix}"
+        for finding in listing.findings
+        if finding.severity != "note"
+    ]
     console.emit("packed", **report.as_dict(), faults=faults)
     _show(report, faults)
 
