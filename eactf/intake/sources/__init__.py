@@ -3,7 +3,7 @@
 ::
 
     options      SourceOptions: what the user may say beside the path
-    folders      train/<class>/..., or <class>/...
+    folders      train/<class>/..., or <class>/..., or images beside tables that say the labels
     manifests    CSV and TSV files and plain lists that name images and labels
     arrays       NPZ and HDF5 arrays
     packed       what eactf packed itself

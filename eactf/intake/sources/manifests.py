@@ -7,7 +7,7 @@ How one is read lies in `manifest/`: the form of the table (`tables`), what each
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,20 @@ from eactf.intake.findings import Finding, Severity
 from eactf.intake.listing import Listing
 from eactf.intake.sources.manifest.cells import Cells, read_cells
 from eactf.intake.sources.manifest.columns import Roles, find_roles
+from eactf.intake.sources.manifest.joined import JoinedTable, Line, join_tables
 from eactf.intake.sources.manifest.labels import read_labels
 from eactf.intake.sources.manifest.paths import Located, locate
 from eactf.intake.sources.manifest.repeats import settle_repeats
-from eactf.intake.sources.manifest.splits import RowSplits, splits_by_column, splits_by_path
-from eactf.intake.sources.manifest.tables import open_table
+from eactf.intake.sources.manifest.splits import (
+    RowSplits,
+    splits_by_column,
+    splits_by_file,
+    splits_by_path,
+)
+from eactf.intake.sources.manifest.tables import Table, open_table
 from eactf.intake.sources.options import SourceOptions
 
-__all__ = ["list_manifest"]
+__all__ = ["list_manifest", "list_split_tables"]
 
 
 def list_manifest(path: Path, options: SourceOptions) -> Listing:
@@ -36,14 +42,31 @@ def list_manifest(path: Path, options: SourceOptions) -> Listing:
     Raises `DataError` with file and line for what cannot be read, `UsageError` for an option that
     names no column.
     """
-    root = _root(path, options)
+    table = open_table(path, has_header=_names_columns(options))
+    return _list_table(table, path.parent, options)
+
+
+def list_split_tables(folder: Path, paths: Sequence[Path], options: SourceOptions) -> Listing:
+    """List the images that the tables `paths` in `folder` name, one table a split, as one manifest.
+
+    Raises what `list_manifest` raises; lines are told with the table that they are in.
+    """
+    table = join_tables(folder, paths, has_header=_names_columns(options))
+    return _list_table(table, folder, options)
+
+
+def _names_columns(options: SourceOptions) -> bool:
     named = (options.path_column, options.label, options.clean, options.split_column)
-    table = open_table(path, has_header=any(named) or bool(options.votes))
+    return any(named) or bool(options.votes)
+
+
+def _list_table(table: Table, folder: Path, options: SourceOptions) -> Listing:
+    path, root = table.path, _root(folder, options)
     roles = find_roles(table, options)
     cells = read_cells(table, roles)
-    located = locate(path, cells.columns[roles.path], root)
+    located = _locate(path, cells, roles, root)
     labels = read_labels(path, cells, roles, options)
-    split = _splits(path, cells, roles, located)
+    split = _splits(table, cells, roles, located, options)
     repeats = settle_repeats(path, cells.lines, located.names, labels.given, split.splits)
     rows = repeats.rows
     names = np.array(located.names)[rows]
@@ -75,15 +98,33 @@ def list_manifest(path: Path, options: SourceOptions) -> Listing:
     )
 
 
-def _root(path: Path, options: SourceOptions) -> Path:
+def _root(folder: Path, options: SourceOptions) -> Path:
     if options.root is None:
-        return path.parent
+        return folder
     if not options.root.is_dir():
         raise UsageError(f"--root {options.root} is no folder", hint="check the path")
     return options.root
 
 
-def _splits(path: Path, cells: Cells, roles: Roles, located: Located) -> RowSplits:
+def _locate(path: Path, cells: Cells, roles: Roles, root: Path) -> Located:
+    """The files that the rows name; the tables of the splits are looked at one by one."""
+    texts = cells.columns[roles.path]
+    files: dict[str, list[int]] = {}
+    for row, line in enumerate(cells.lines):
+        files.setdefault(line.file if isinstance(line, Line) else "", []).append(row)
+    parts = []
+    for file, rows in files.items():
+        place = path / file if file else path
+        parts.append(locate(place, [texts[row] for row in rows], root))
+    return Located.joined(parts, list(files.values()))
+
+
+def _splits(
+    table: Table, cells: Cells, roles: Roles, located: Located, options: SourceOptions
+) -> RowSplits:
+    if isinstance(table, JoinedTable) and options.split_column is None:
+        return splits_by_file(table, cells.lines)
+    path = table.path
     if roles.split is None:
         return splits_by_path(path, located.names)
     return splits_by_column(path, roles.names[roles.split], cells.lines, cells.columns[roles.split])

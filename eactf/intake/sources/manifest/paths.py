@@ -36,6 +36,19 @@ class Located:
     respelled: list[int]
     prefix: str = ""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Located], rows: Sequence[Sequence[int]]) -> Located:
+        """One of several, whose rows are `rows` of it."""
+        names = [""] * sum(map(len, rows))
+        for part, places in zip(parts, rows, strict=True):
+            for place, name in zip(places, part.names, strict=True):
+                names[place] = name
+        pairs = list(zip(parts, rows, strict=True))
+        missing = sorted(places[row] for part, places in pairs for row in part.missing)
+        respelled = sorted(places[row] for part, places in pairs for row in part.respelled)
+        prefixes = dict.fromkeys(part.prefix for part in parts if part.prefix)
+        return cls(names, missing, respelled, ", ".join(prefixes))
+
 
 def locate(manifest: Path, texts: Sequence[str], root: Path) -> Located:
     """The file that each path in `manifest` names; `DataError` where nearly all are not there."""
