@@ -131,11 +131,19 @@ def test_a_missing_file_is_listed_and_missing_when_opened(folder):
         listing.images.open(1)
 
 
-def test_the_folder_that_the_paths_start_from_is_suggested(folder):
+def test_images_in_a_folder_below_are_found_and_that_is_told(folder):
     draw(folder / "images", "x.png", "y.png")
+    listing = read(folder, "path,label\nx.png,sad\ny.png,glad\n")
+    assert listing.names.tolist() == ["images/x.png", "images/y.png"]
+    assert "images/<path>" in finding(listing, "images-found").what
+
+
+def test_a_folder_above_that_the_paths_start_from_is_suggested(folder):
+    draw(folder / "faces", "x.png", "y.png")
+    (folder / "labels" / "deep").mkdir(parents=True)
     with pytest.raises(DataError, match="2 of 2 images are not there") as caught:
-        read(folder, "path,label\nx.png,sad\ny.png,glad\n")
-    assert f"--root {folder / 'images'}" in str(caught.value.hint)
+        read(folder / "labels" / "deep", "path,label\nfaces/x.png,sad\nfaces/y.png,glad\n")
+    assert f"--root {folder}" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("prefix", ["/home/someone/faces/", "C:\\Users\\someone\\faces\\", "old/"])

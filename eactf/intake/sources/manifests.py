@@ -7,6 +7,7 @@ How one is read lies in `manifest/`: the form of the table (`tables`), what each
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from eactf.intake.sources.manifest.cells import Cells, read_cells
 from eactf.intake.sources.manifest.columns import Roles, find_roles
 from eactf.intake.sources.manifest.joined import JoinedTable, Line, join_tables
 from eactf.intake.sources.manifest.labels import read_labels
+from eactf.intake.sources.manifest.near import Near
 from eactf.intake.sources.manifest.paths import Located, locate
 from eactf.intake.sources.manifest.repeats import settle_repeats
 from eactf.intake.sources.manifest.splits import (
@@ -30,6 +32,7 @@ from eactf.intake.sources.manifest.splits import (
 )
 from eactf.intake.sources.manifest.tables import Table, open_table
 from eactf.intake.sources.options import SourceOptions
+from eactf.intake.sources.splits import split_in_stem
 
 __all__ = ["list_manifest", "list_split_tables"]
 
@@ -62,9 +65,10 @@ def _names_columns(options: SourceOptions) -> bool:
 
 def _list_table(table: Table, folder: Path, options: SourceOptions) -> Listing:
     path, root = table.path, _root(folder, options)
-    roles = find_roles(table, options)
+    near = Near(root)
+    roles = find_roles(table, options, near)
     cells = read_cells(table, roles)
-    located = _locate(path, cells, roles, root)
+    located = _locate(table, cells, roles, near)
     labels = read_labels(path, cells, roles, options)
     split = _splits(table, cells, roles, located, options)
     repeats = settle_repeats(path, cells.lines, located.names, labels.given, split.splits)
@@ -92,7 +96,7 @@ def _list_table(table: Table, folder: Path, options: SourceOptions) -> Listing:
             *repeats.findings,
             *split.findings,
             *cells.findings,
-            *_path_findings(path, cells, located),
+            *_path_findings(path, cells, roles, located),
         ),
         notes={"manifest": path.name, **labels.notes, "splits": split.note},
     )
@@ -106,17 +110,30 @@ def _root(folder: Path, options: SourceOptions) -> Path:
     return options.root
 
 
-def _locate(path: Path, cells: Cells, roles: Roles, root: Path) -> Located:
+def _locate(table: Table, cells: Cells, roles: Roles, near: Near) -> Located:
     """The files that the rows name; the tables of the splits are looked at one by one."""
     texts = cells.columns[roles.path]
-    files: dict[str, list[int]] = {}
+    files: dict[Path, list[int]] = {}
     for row, line in enumerate(cells.lines):
-        files.setdefault(line.file if isinstance(line, Line) else "", []).append(row)
+        path = table.path / line.file if isinstance(line, Line) else table.path
+        files.setdefault(path, []).append(row)
     parts = []
-    for file, rows in files.items():
-        place = path / file if file else path
-        parts.append(locate(place, [texts[row] for row in rows], root))
+    for path, rows in files.items():
+        split = split_in_stem(path.stem)
+        these = [texts[row] for row in rows]
+        parts.append(locate(path, these, near, split=split and split[0]))
+    if roles.path_by_files:
+        _check_header(table, roles.names[roles.path], near, parts[0].folders)
     return Located.joined(parts, list(files.values()))
+
+
+def _check_header(table: Table, name: str, near: Near, folders: Sequence[str]) -> None:
+    """Refuse a first line that is data: it names an image itself."""
+    if any(near.inside(folder).find(name) is not None for folder in folders or [""]):
+        raise DataError(
+            f"{table.path}, line 1: {name!r} is an image itself, no name of a column",
+            hint="write a first line that names the columns, for example: path,label",
+        )
 
 
 def _splits(
@@ -130,9 +147,28 @@ def _splits(
     return splits_by_column(path, roles.names[roles.split], cells.lines, cells.columns[roles.split])
 
 
-def _path_findings(path: Path, cells: Cells, located: Located) -> Iterator[Finding]:
+def _path_findings(path: Path, cells: Cells, roles: Roles, located: Located) -> Iterator[Finding]:
     outside = [n for n in located.names if n.startswith("/") or ".." in n.split("/")]
     lines = [f"line {cells.lines[row]}" for row in located.respelled]
+    if roles.path_by_files or located.folders:
+        column, folders = roles.names[roles.path], located.folders or ("",)
+        shown = [posixpath.join(folder, f"<{column}>{located.suffix()}") for folder in folders]
+        yield Finding(
+            "images-found",
+            Severity.NOTE,
+            f"{path.name}: the column {column} names the images: {', '.join(shown[:4])}"
+            + (" ..." if len(shown) > 4 else ""),
+            "nothing to do; to take others name the column and the folder: --path-column, --root",
+        )
+    elif located.suffixed:
+        suffixed = [f"line {cells.lines[row]}" for row in located.suffixed]
+        yield Finding(
+            "suffix-left-out",
+            Severity.NOTE,
+            f"{path.name}: names without their suffix ({located.suffix()}): {len(suffixed)}",
+            "nothing to do here; other programs may not find them",
+            () if len(suffixed) == len(located.names) else tuple(suffixed),
+        )
     if located.prefix:
         yield Finding(
             "prefix-taken-off",
@@ -146,7 +182,7 @@ def _path_findings(path: Path, cells: Cells, located: Located) -> Iterator[Findi
             "paths-respelled",
             Severity.NOTE,
             f"{path.name}: paths written a little differently than the files are named"
-            f" (capitals, accents, a suffix left out): {len(lines)}",
+            f" (capitals, accents): {len(lines)}",
             "nothing to do here; other programs may not find them",
             tuple(lines),
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from eactf.errors import DataError
@@ -54,6 +55,11 @@ class JoinedTable(Table):
                 for place, cell in zip(places, cells, strict=True):
                     row[place] = cell
                 yield Line.of(number, table.path.name, split), row
+
+    def sample(self, most: int) -> list[list[str]]:
+        """The cells of the first rows of the first table: each may count its ids anew."""
+        first = replace(self, parts=self.parts[:1])
+        return [cells for _, cells in islice(first.rows(), most)]
 
     def lacking(self) -> dict[str, list[str]]:
         """For each table that lacks columns of the others, their names."""
