@@ -135,7 +135,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)
-    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillows say I for the latter
+    # PNG and PGM hold 16 bits where Pillow says 32: older ones say I for the former.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         key = image.info.get("transparency")
         return Image.fromarray(np.where(values == key, 0, values >> 8).astype(np.uint8))
     values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)

@@ -99,11 +99,28 @@ def test_a_file_with_an_image_suffix_is_listed_whatever_it_holds(tmp_path):
         listing.images.open(0)
 
 
+def test_the_first_bytes_make_an_image_of_a_file_whatever_it_is_called(tmp_path):
+    lay_out(tmp_path, "a/1.png", "b/1.png", "a/notes.md")
+    for name in ("a/face", "a/face.data", "b/FACE.PGM"):
+        Image.new("L", (2, 2)).save(tmp_path / name, "PPM")
+    listing = open_source(tmp_path)
+    assert listing.names.tolist() == ["a/1.png", "a/face", "a/face.data", "b/1.png", "b/FACE.PGM"]
+    assert codes(listing)["no-images"].files == ("a/notes.md",)
+    with listing.images.open(1) as image:
+        assert image.size == (2, 2)
+
+
+def test_images_of_kinds_that_are_not_read_are_listed_and_cannot_be_used(tmp_path):
+    listing = open_source(lay_out(tmp_path, "a/1.png", "b/1.png", "a/photo.HEIC"))
+    assert "a/photo.HEIC" in listing.names.tolist()
+    with pytest.raises(BadImage, match="unread kind: HEIC; convert it to PNG or JPEG"):
+        listing.images.open(1)
+
+
 @pytest.mark.parametrize(
     ("names", "code", "severity", "files"),
     [
         (["loose.png"], "loose-images", Severity.WARNING, ("loose.png",)),
-        (["a/photo.heic"], "unread-kind", Severity.WARNING, ("a/photo.heic",)),
         (["c/"], "empty-class-folder", Severity.WARNING, ("c",)),
         (["labels.csv"], "manifest-beside", Severity.NOTE, ("labels.csv",)),
         (["a/train/x.png", "a/test/x.png"], "splits-inside-classes", Severity.ERROR, None),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf.errors import DataError
+from eactf.intake.image_kinds import is_unread_name
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.splits import split_named
 from eactf.intake.sources.walking import LeftOut, Walk, printable
@@ -86,7 +87,7 @@ def _split_folders(walk: Walk, top: list[str]) -> dict[str, int]:
 
 
 def _check_holds_images(layout: Layout) -> None:
-    if any(folder.images for folder in layout.folders):
+    if any(not is_unread_name(image) for folder in layout.folders for image in folder.images):
         return
     raise DataError(f"{layout.root}: {_problem(layout)}", hint=_next_step(layout))
 
@@ -95,9 +96,8 @@ def _problem(layout: Layout) -> str:
     if layout.loose:
         count = "1 image" if len(layout.loose) == 1 else f"{len(layout.loose)} images"
         return f"{count}, but no class folders; {_EXPECTED}"
-    if layout.left_out.unread_images:
-        example = layout.left_out.unread_images[0]
-        return f"no image of a kind that can be read, but for example {example}"
+    if unread := _unread(layout):
+        return f"no image of a kind that can be read, but for example {unread[0]}"
     return f"no images in class folders; {_EXPECTED}"
 
 
@@ -110,6 +110,10 @@ def _next_step(layout: Layout) -> str:
         return f"{left_out.closed[0]} cannot be opened; allow reading it"
     if left_out.links:
         return f"{left_out.links[0]} is a link to a folder, which is not followed; copy it here"
-    if left_out.unread_images:
+    if _unread(layout):
         return "convert them to PNG or JPEG"
     return "sort the images into one folder a class, or list them in a CSV file: path,label"
+
+
+def _unread(layout: Layout) -> list[str]:
+    return [image for folder in layout.folders for image in folder.images if is_unread_name(image)]

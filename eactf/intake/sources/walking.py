@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import category
 
-from eactf.intake.decode import IMAGE_SUFFIXES
+from eactf.intake.image_kinds import IMAGE_SUFFIXES, PREFIX, kind_of
 
 __all__ = ["LeftOut", "Walk", "printable"]
 
@@ -20,13 +20,6 @@ _SYSTEM = frozenset(
     {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "__pycache__", "lost+found"}
 )
 _TABLES = (".csv", ".tsv")
-# fmt: off
-_UNREAD_IMAGES = frozenset({
-    ".arw", ".avif", ".cr2", ".dcm", ".dng", ".eps", ".exr", ".heic", ".heif", ".ico", ".jfif",
-    ".jp2", ".jpe", ".jxl", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".raw", ".svg",
-    ".tga",
-})
-# fmt: on
 
 
 @dataclass
@@ -35,7 +28,6 @@ class LeftOut:
 
     hidden: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
-    unread_images: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
@@ -57,23 +49,22 @@ class Walk:
     def inside(self, folder: str) -> tuple[list[str], list[str]]:
         """The folders and the image files directly in `folder` ("" for the root), sorted.
 
-        A file counts as an image by its suffix alone: what it truly is shows when it is opened.
+        A file counts as an image by its suffix, whatever it holds, or else by its first bytes: what
+        it truly is shows when it is opened.
         """
         folders, images = [], []
         for entry in self._entries(folder):
             path = f"{folder}/{entry.name}" if folder else entry.name
-            suffix = os.path.splitext(entry.name)[1].lower()
             if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
                 self.left_out.hidden.append(path)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(path)
             elif _is_folder(entry):
                 self.left_out.links.append(path)
-            elif suffix in IMAGE_SUFFIXES:
+            elif _is_image(entry):
                 images.append(path)
             else:
-                unread = suffix in _UNREAD_IMAGES
-                (self.left_out.unread_images if unread else self.left_out.other).append(path)
+                self.left_out.other.append(path)
         return folders, images
 
     def images_below(self, folder: str) -> Iterator[str]:
@@ -103,6 +94,18 @@ def printable(name: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if category(char) == "Cc" else char for char in text
     )
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+        return True
+    try:
+        if not entry.is_file():  # a pipe would never come to an end
+            return False
+        with open(entry.path, "rb") as file:
+            return kind_of(file.read(PREFIX), entry.name) is not None
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
