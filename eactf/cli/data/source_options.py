@@ -33,6 +33,7 @@ _OPTIONS = (
     click.option(
         "--merge-spellings", is_flag=True, help="Take 'Happy' and 'happy ' for one class."
     ),
+    click.option("--no-links", is_flag=True, help="Do not follow links to folders."),
 )
 
 
@@ -53,6 +54,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         vote_rule: str,
         root: Path | None,
         merge_spellings: bool,
+        no_links: bool,
         **others: Any,
     ) -> Any:
         from eactf.intake.sources import SourceOptions  # NumPy only where needed
@@ -66,6 +68,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             vote_rule=vote_rule,
             root=root,
             merge_spellings=merge_spellings,
+            no_links=no_links,
         )
         return command(options=options, **others)
 

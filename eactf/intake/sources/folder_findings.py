@@ -112,8 +112,22 @@ def _left_out(layout: Layout) -> Iterator[Finding]:
             "link-to-folder",
             Severity.WARNING,
             f"{_count(left_out.links, 'link')} to folders, not followed",
-            "copy what they lead to into the folder",
+            "leave --no-links out, or copy what they lead to into the folder",
             left_out.links,
+        ),
+        (
+            "links-followed",
+            Severity.NOTE,
+            f"{_count(layout.followed, 'link')} to folders, followed",
+            "nothing to do; to leave them out pass --no-links",
+            layout.followed,
+        ),
+        (
+            "folder-met-again",
+            Severity.WARNING,
+            f"{_count(left_out.repeated, 'folder')} met again by a link and not read a second time",
+            "remove the link, or what it leads to, where the other of the two is meant",
+            left_out.repeated,
         ),
         (
             "folder-closed",

@@ -39,7 +39,7 @@ def list_by_tables(path: Path, layout: Layout | None, options: SourceOptions) ->
     tables = split_tables_in(path)
     if tables:
         listing = list_split_tables(path, tables, options)
-        return _told(listing, path, [table.name for table in tables])
+        return _told(listing, path, [table.name for table in tables], options)
     if layout is not None:
         return None
     readable = [found for table in _tables_in(path) if (found := _try(table, options)) is not None]
@@ -55,7 +55,7 @@ def list_by_tables(path: Path, layout: Layout | None, options: SourceOptions) ->
         (name,),
     )
     listing = replace(listing, findings=(read, *listing.findings))
-    return _told(replace(listing, source=path), path, [name])
+    return _told(replace(listing, source=path), path, [name], options)
 
 
 def _tables_in(folder: Path) -> list[Path]:
@@ -74,15 +74,15 @@ def _try(table: Path, options: SourceOptions) -> Listing | None:
         return None  # notes, a list of classes, a table of something else
 
 
-def _told(listing: Listing, folder: Path, read: list[str]) -> Listing:
+def _told(listing: Listing, folder: Path, read: list[str], options: SourceOptions) -> Listing:
     """The listing with findings of what lies in the folder and is not in the tables."""
-    return replace(listing, findings=(*listing.findings, *_left_out(listing, folder, read)))
+    walk = Walk(folder, not options.no_links)
+    return replace(listing, findings=(*listing.findings, *_left_out(listing, read, walk)))
 
 
-def _left_out(listing: Listing, folder: Path, read: list[str]) -> Iterator[Finding]:
+def _left_out(listing: Listing, read: list[str], walk: Walk) -> Iterator[Finding]:
     named = set(listing.names.tolist())
-    walk = Walk(folder)
-    unnamed = [image for image in walk.images_below("") if image not in named]
+    unnamed = [image for image in walk.images_below([""])[""] if image not in named]
     others = [name for name in walk.left_out.manifests() if name not in read]
     if unnamed:
         count = "1 image" if len(unnamed) == 1 else f"{len(unnamed):,} images"
@@ -98,6 +98,6 @@ def _left_out(listing: Listing, folder: Path, read: list[str]) -> Iterator[Findi
             "manifest-beside",
             Severity.NOTE,
             f"not read: {', '.join(others)} beside {', '.join(read)}",
-            f"to use its labels pass {folder / others[0]}",
+            f"to use its labels pass {walk.root / others[0]}",
             tuple(others),
         )

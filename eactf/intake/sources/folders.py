@@ -10,6 +10,7 @@ or a single one, beside the folders with the images; `folder_of_tables` tells su
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,20 +35,20 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
     Raises `DataError` where no class folder holds an image, or where there is only one class, and
     no table in the folder says the labels either.
     """
-    layout, problem = _layout(path)
+    layout, problem = _layout(path, options)
     by_tables = list_by_tables(path, layout, options)
     if by_tables is not None:
         return by_tables
     if layout is None or problem is not None:
         raise problem or DataError(f"{path} holds no images")
-    options.refuse("an image folder")
+    replace(options, no_links=False).refuse("an image folder")
     return _list_layout(layout, options)
 
 
-def _layout(path: Path) -> tuple[Layout | None, DataError | None]:
+def _layout(path: Path, options: SourceOptions) -> tuple[Layout | None, DataError | None]:
     """How the folder is laid out; None, and why, where there are no two class folders."""
     try:
-        layout = read_layout(path)
+        layout = read_layout(path, follow_links=not options.no_links)
         _check_classes(layout)
         return layout, None
     except DataError as problem:

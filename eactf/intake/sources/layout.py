@@ -36,7 +36,7 @@ class Layout:
 
     `splits` maps the split folders to indices of `SPLITS`; it is empty where the class folders lie
     straight in the root, which is all training data then. `loose` are images beside the class
-    folders, `ignored` folders beside the split folders.
+    folders, `ignored` folders beside the split folders, `followed` links to folders.
     """
 
     root: Path
@@ -45,24 +45,32 @@ class Layout:
     loose: tuple[str, ...]
     ignored: tuple[str, ...]
     left_out: LeftOut
+    followed: tuple[str, ...] = ()
 
 
-def read_layout(root: Path) -> Layout:
+def read_layout(root: Path, *, follow_links: bool = True) -> Layout:
     """Walk through `root`; `DataError` where no class folder with an image is found."""
-    walk = Walk(root)
+    walk = Walk(root, follow_links)
     top, loose = walk.inside("")
     splits = _split_folders(walk, top)
-    parents = list(splits) or [""]
+    children = {"": top}
+    if splits:
+        children = {}
+        for parent in sorted(splits, key=walk.is_link):  # a folder counts by its own name
+            children[parent], beside = walk.inside(parent)
+            loose += beside
+    images = walk.images_below([child for inside in children.values() for child in inside])
     folders = []
-    for parent in parents:
-        children, beside = walk.inside(parent) if splits else (top, [])
-        loose += beside
-        for child in children:
+    for parent in splits or [""]:
+        for child in children[parent]:
+            if child in walk.left_out.repeated:
+                continue  # a link to another class folder is no class
             name = printable(tidy(child.split("/")[-1])) or repr(child)
-            images = tuple(walk.images_below(child))
-            folders.append(ClassFolder(child, splits.get(parent, 0), name, images))
+            folders.append(ClassFolder(child, splits.get(parent, 0), name, tuple(images[child])))
     ignored = tuple(folder for folder in top if splits and folder not in splits)
-    layout = Layout(root, splits, tuple(folders), tuple(loose), ignored, walk.left_out)
+    layout = Layout(
+        root, splits, tuple(folders), tuple(loose), ignored, walk.left_out, tuple(walk.followed)
+    )
     _check_holds_images(layout)
     return layout
 
@@ -109,7 +117,7 @@ def _next_step(layout: Layout) -> str:
     if left_out.closed:
         return f"{left_out.closed[0]} cannot be opened; allow reading it"
     if left_out.links:
-        return f"{left_out.links[0]} is a link to a folder, which is not followed; copy it here"
+        return f"{left_out.links[0]} is a link to a folder: leave --no-links out, or copy it here"
     if _unread(layout):
         return "convert them to PNG or JPEG"
     return "sort the images into one folder a class, or list them in a CSV file: path,label"

@@ -17,6 +17,7 @@ _FLAGS = {
     "split_column": "--split-column",
     "votes": "--votes",
     "root": "--root",
+    "no_links": "--no-links",
 }
 
 
@@ -28,7 +29,8 @@ class SourceOptions:
     `clean` also arrays of a file of arrays, without the split's prefix). `votes` name the columns
     that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
     `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
-    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy".
+    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". With
+    `no_links` links to folders are not followed.
     """
 
     path_column: str | None = None
@@ -39,6 +41,7 @@ class SourceOptions:
     vote_rule: str = "argmax"
     root: Path | None = None
     merge_spellings: bool = False
+    no_links: bool = False
 
     def __post_init__(self) -> None:
         if self.vote_rule not in RULES:
