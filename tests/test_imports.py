@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 
 LEVELS = (
-    ("eactf.errors", "eactf.files", "eactf.kernels"),
+    ("eactf.errors", "eactf.files", "eactf.kernels", "eactf.suggestions", "eactf.wording"),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
     ("eactf.packed", "eactf.recipe"),
@@ -33,6 +33,8 @@ LIGHT = (
     "eactf.files",
     "eactf.console",
     "eactf.safe_pickle",
+    "eactf.suggestions",
+    "eactf.wording",
     "eactf.recipe",
     "eactf.packed",
     "eactf.faces",

@@ -1,8 +1,7 @@
-"""A data set from a path, whatever lies there: packed already, or packed now for this one run."""
+"""This module opens the data set at a path and packs it for this one run where need be."""
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 __all__ = ["data_settings", "holds_images", "open_data"]
 
@@ -55,9 +56,10 @@ def open_data(
         options.refuse("a packed data set")
         return open_packed(path)
     listing = open_source(path, options)
+    packed = Path(f"{path.stem or 'data'}.h5")
     console.say(
-        f"packing the {len(listing):,} images of {path} for this run; to do it once:"
-        f" eactf data pack {shlex.quote(str(path))} -o {shlex.quote(path.stem or 'data')}.h5",
+        f"packing the {counted(len(listing), 'image')} of {path} for this run; to do it once:"
+        f" {command_line('eactf', 'data', 'pack', path, '-o', packed)}",
         markup=False,
     )
     # Windows does not delete what is open; elsewhere nothing is left for errors.
@@ -74,7 +76,6 @@ def _tell(report: PackReport) -> None:
     if report.unlabelled:
         left_out["no label that is known"] = report.unlabelled
     for reason, count in left_out.items():
-        images = "image is" if count == 1 else "images are"
-        console.warn(f"{count:,} {images} left out: {reason}")
+        console.warn(f"{counted(count, 'image is', 'images are')} left out: {reason}")
     for remark in report.remarks:
         console.warn(remark)

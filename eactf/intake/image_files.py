@@ -23,6 +23,7 @@ from PIL import Image, ImageFile, TiffImagePlugin
 from eactf.intake.codestreams import codestream_size
 from eactf.intake.image_kinds import IMAGE_SUFFIXES, PREFIX, ImageKind, Reader, kind_of
 from eactf.intake.listing import BadImage
+from eactf.packed.identity import file_digest
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -78,6 +79,13 @@ class FileImages:
             return self.path(row).stat().st_size
         except (OSError, ValueError):
             return 0
+
+    def digest(self, row: int) -> int:
+        try:
+            with self.path(row).open("rb") as file:
+                return file_digest(file)
+        except OSError as error:
+            raise BadImage("cannot be opened", error.strerror or str(error)) from None
 
 
 def open_image(path: Path) -> ImageFile.ImageFile:

@@ -1,9 +1,8 @@
-"""Looking at the user's data: everything the questions and the plan are derived from."""
+"""This module looks at the user's data and gathers what the questions and the plan need of it."""
 
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan, scan
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.progress import counting, waiting
+from eactf.suggestions import command_line
+from eactf.wizard.holding_out import usable_training_rows
 
 __all__ = ["UserData", "join_spellings", "look_at", "refuse_hopeless", "spellings"]
 
@@ -59,7 +60,7 @@ def look_at(path: Path, options: SourceOptions) -> UserData:
 
 def refuse_hopeless(data: UserData, max_bad: float) -> None:
     """Raise `DataError` for what no recipe can mend: too many bad images, nothing to tell apart."""
-    fingerprint, command = data.fingerprint, f"eactf data check {shlex.quote(str(data.path))}"
+    fingerprint, command = data.fingerprint, command_line("eactf", "data", "check", data.path)
     bad, labelled = sum(fingerprint.bad.values()), fingerprint.images - fingerprint.unlabelled
     if bad > max_bad * labelled:
         enough = math.ceil(1000 * bad / labelled) / 1000
@@ -75,6 +76,19 @@ def refuse_hopeless(data: UserData, max_bad: float) -> None:
             f"all training images of {data.path} are of one class; two are the least",
             hint=f"see: {command}",
         )
+    if not fingerprint.splits.get("validation") and not _has_two_of_a_class(data):
+        raise DataError(
+            f"{data.path} has no validation split and no class with two different images, so that"
+            " none can be held out",
+            hint="add images, or a validation split",
+        )
+
+
+def _has_two_of_a_class(data: UserData) -> bool:
+    rows = usable_training_rows(data.listing, data.scan)
+    pairs = np.column_stack([data.listing.given[rows], data.scan.digest[rows, 0].view(np.int64)])
+    _, counts = np.unique(np.unique(pairs, axis=0)[:, 0], return_counts=True)
+    return bool((counts > 1).any())
 
 
 def spellings(data: UserData) -> list[Finding]:

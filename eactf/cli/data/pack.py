@@ -1,4 +1,4 @@
-"""`eactf data pack`: bring a data set into the packed form."""
+"""`eactf data pack` turns images or a published data set into one packed file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of how a user's own data is to be read, shared by `data pack` and `data check`."""
+"""These options say how a user's own data is to be read; several commands share them."""
 
 from __future__ import annotations
 

@@ -32,27 +32,22 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
     """List the images of a folder in the order of their names (by code points).
 
     Classes stand in natural order, 2 before 10. Without split folders all is training data.
-    Raises `DataError` where no class folder holds an image, or where there is only one class, and
-    no table in the folder says the labels either.
+    Raises `DataError` where no class folder holds an image, or where there is only one class and
+    `options` ask for two, and no table in the folder says the labels either.
     """
-    layout, problem = _layout(path, options)
-    by_tables = list_by_tables(path, layout, options)
+    layout: Layout | None = None
+    try:
+        layout = read_layout(path, follow_links=not options.no_links)
+        problem = _too_few_classes(layout)
+    except DataError as found:
+        problem = found
+    by_tables = list_by_tables(path, None if problem else layout, options)
     if by_tables is not None:
         return by_tables
-    if layout is None or problem is not None:
+    if layout is None or (problem is not None and options.fewest_classes > 1):
         raise problem or DataError(f"{path} holds no images")
     replace(options, no_links=False).refuse("an image folder")
     return _list_layout(layout, options)
-
-
-def _layout(path: Path, options: SourceOptions) -> tuple[Layout | None, DataError | None]:
-    """How the folder is laid out; None, and why, where there are no two class folders."""
-    try:
-        layout = read_layout(path, follow_links=not options.no_links)
-        _check_classes(layout)
-        return layout, None
-    except DataError as problem:
-        return None, problem
 
 
 def _list_layout(layout: Layout, options: SourceOptions) -> Listing:
@@ -77,22 +72,20 @@ def _list_layout(layout: Layout, options: SourceOptions) -> Listing:
         splits=np.array(splits, np.uint8),
         given=np.array(given, np.int64),
         images=FileImages(path, names),
-        ids=np.arange(len(names), dtype=np.int64),
         findings=(*findings, *folder_findings(layout, class_of)),
         notes={"splits": _split_note(layout)},
     )
 
 
-def _check_classes(layout: Layout) -> None:
-    names = {folder.name for folder in layout.folders}
-    if len(names) > 1:
-        return
+def _too_few_classes(layout: Layout) -> DataError | None:
+    if len({folder.name for folder in layout.folders}) > 1:
+        return None
     (folder, *_) = layout.folders
     if manifests := layout.left_out.manifests():
         hint = f"does {manifests[0]} say the labels? Pass it: {layout.root / manifests[0]}"
     else:
         hint = f"if the class folders lie in it, pass {layout.root / folder.path}"
-    raise DataError(
+    return DataError(
         f"{layout.root}: only one class folder, {folder.path!r}; training needs two classes",
         hint=hint,
     )

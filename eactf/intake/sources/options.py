@@ -30,7 +30,8 @@ class SourceOptions:
     that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
     `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
     from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". With
-    `no_links` links to folders are not followed.
+    `no_links` links to folders are not followed. `fewest_classes` is 1 for data that is only
+    judged: a test folder may hold one class alone.
     """
 
     path_column: str | None = None
@@ -42,6 +43,7 @@ class SourceOptions:
     root: Path | None = None
     merge_spellings: bool = False
     no_links: bool = False
+    fewest_classes: int = 2
 
     def __post_init__(self) -> None:
         if self.vote_rule not in RULES:

@@ -17,6 +17,7 @@ from pathlib import Path
 from eactf.errors import DataError
 from eactf.intake.sources.manifest.file_names import Folders, clean
 from eactf.intake.sources.manifest.near import Near, Place, spread
+from eactf.suggestions import command_line
 
 __all__ = ["Located", "locate"]
 
@@ -132,7 +133,7 @@ def _ambiguous(manifest: Path, first: str, root: Path, places: Sequence[Place]) 
         f"{manifest}: the images that it names, such as {first}, are in {shown}; which are meant"
         " cannot be told",
         hint="choose with --root: "
-        + ", or ".join(f"--root {root / place.folder}" for place in places[:3]),
+        + ", or ".join(command_line("--root", root / place.folder) for place in places[:3]),
     )
 
 
@@ -151,5 +152,5 @@ def _nearly_all_missing(what: str, missing: Sequence[str], root: Path) -> DataEr
     if re.match(r"(https?|ftp|s3|gs):/", missing[0]):
         return DataError(what, hint="nothing is downloaded: fetch the images first")
     if above := _above(missing, root):
-        return DataError(what, hint=f"they are found with --root {above}")
+        return DataError(what, hint=f"they are found with {command_line('--root', above)}")
     return DataError(what, hint="say which folder the paths start from: --root FOLDER")
