@@ -51,7 +51,8 @@ def open_data(
     `options` say how to read images, the others how to pack them; where a caller's user cannot give
     such options (None), a hint at one leads to the command that packs with it. `fewest_classes` is
     1 for images that are only judged. The packed copy lies among the temporary files and is
-    nameless as soon as it is open: the system frees it when the process ends, however it does. Raises `UsageError`, `DataError` or `UnsafeFileError`.
+    nameless as soon as it is open: the system frees it when the process ends, however it does.
+    Raises `UsageError`, `DataError` or `UnsafeFileError`.
     """
     if not holds_images(path):
         (options or SourceOptions()).refuse("a packed data set")
