@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 
 LEVELS = (
-    ("eactf.errors", "eactf.files", "eactf.kernels"),
+    ("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
     ("eactf.packed", "eactf.recipe"),
@@ -31,6 +31,7 @@ LEVELS = (
 LIGHT = (
     "eactf.errors",
     "eactf.files",
+    "eactf.foreign",
     "eactf.console",
     "eactf.safe_pickle",
     "eactf.recipe",

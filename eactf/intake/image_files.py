@@ -29,6 +29,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from eactf.foreign import reason_of
 from eactf.intake.listing import BadImage
 
 __all__ = [
@@ -212,9 +213,9 @@ def _first_bytes(path: Path) -> bytes:
             "missing", "a link that leads nowhere" if path.is_symlink() else ""
         ) from None
     except OSError as error:
-        raise BadImage("cannot be opened", error.strerror or str(error)) from None
+        raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
     except ValueError as error:  # a NUL byte in the name
-        raise BadImage("cannot be opened", str(error)) from None
+        raise BadImage("cannot be opened", reason_of(error)) from None
 
 
 def _kind(mode: int) -> str:
@@ -245,5 +246,4 @@ def _promised(path: Path, prefix: bytes) -> int:
 
 
 def _said(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:100]
+    return reason_of(error)[:100]

@@ -16,6 +16,7 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
+from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.exact import copy_rows
 from eactf.packed.records import MAX_ID, SPLITS
@@ -334,7 +335,7 @@ class PackedWriter:
             number = re.search(r"errno = (\d+)", str(error))
             reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None)
             raise DataError(
-                f"{self.path} cannot be written: {reason or error}",
+                f"{self.path} cannot be written: {reason or reason_of(error)}",
                 hint="check that the folder may be written to and that the disk is not full",
             ) from error
 

@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 
 __all__ = [
     "copy_recipe",
@@ -57,7 +58,7 @@ def copy_recipe(name: str, destination: str | Path | None = None) -> Path:
         hint = f"give another name: eactf recipes copy {name} my-{name}{_SUFFIX}"
         raise UsageError(f"{target} exists and is not overwritten", hint=hint) from None
     except OSError as fault:
-        reason = fault.strerror or str(fault)
+        reason = fault.strerror or reason_of(fault)
         raise UsageError(f"cannot write {target}: {reason.lower()}") from None
     return target
 
