@@ -1,4 +1,4 @@
-"""The command line: one command a file; each parses, calls and prints."""
+"""This package is the command line: each command has a file that parses, calls and prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf predict`: classify image files and folders of them."""
+"""`eactf predict` classifies image files and folders of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import DataError
+from eactf.wording import counted
 
 __all__ = ["predict"]
 
@@ -53,6 +54,5 @@ def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) ->
         console.emit("unreadable", file=str(path), reason=reason)
         console.warn(f"{path}: {reason}")
     if predicted.bad:
-        raise DataError(
-            f"{len(predicted.bad)} of {len(predicted.bad) + len(rows)} files could not be read"
-        )
+        files = counted(len(predicted.bad) + len(rows), "file")
+        raise DataError(f"{len(predicted.bad):,} of {files} could not be read")

@@ -1,4 +1,4 @@
-"""A data set from a path, whatever lies there: packed already, or packed now for this one run."""
+"""This module opens the data set at a path and packs it for this one run where need be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
+from eactf.wording import counted
 
 __all__ = ["data_settings", "holds_images", "open_data"]
 
@@ -43,19 +44,22 @@ def open_data(
     size: int | None = None,
     channels: int | None = None,
     max_bad: float = 0.01,
+    fewest_classes: int = 2,
 ) -> Dataset:
     """Open a packed file, or pack a folder, manifest or file of arrays and open what comes out.
 
     `options` say how to read images, the others how to pack them; where a caller's user cannot give
-    such options (None), a hint at one leads to the command that packs with it. The packed copy lies
-    among the temporary files and is nameless as soon as it is open: the system frees it when the
-    process ends, however it does. Raises `UsageError`, `DataError` or `UnsafeFileError`.
+    such options (None), a hint at one leads to the command that packs with it. `fewest_classes` is
+    1 for images that are only judged. The packed copy lies among the temporary files and is
+    nameless as soon as it is open: the system frees it when the process ends, however it does.
+    Raises `UsageError`, `DataError` or `UnsafeFileError`.
     """
     if not holds_images(path):
         (options or SourceOptions()).refuse("a packed data set")
         return open_packed(path)
+    reads = options or SourceOptions(fewest_classes=fewest_classes)
     with hints_lead_to_packing(path, reads=options is not None):
-        return _packed_now(path, options or SourceOptions(), size, channels, max_bad)
+        return _packed_now(path, reads, size, channels, max_bad)
 
 
 def _packed_now(
@@ -63,7 +67,7 @@ def _packed_now(
 ) -> Dataset:
     listing = open_source(path, options)
     console.say(
-        f"packing the {len(listing):,} images of {path} for this run; to do it once:"
+        f"packing the {counted(len(listing), 'image')} of {path} for this run; to do it once:"
         f" {pack_command(path, *options.flags())}",
         markup=False,
     )
@@ -81,7 +85,6 @@ def _tell(report: PackReport) -> None:
     if report.unlabelled:
         left_out["no label that is known"] = report.unlabelled
     for reason, count in left_out.items():
-        images = "image is" if count == 1 else "images are"
-        console.warn(f"{count:,} {images} left out: {reason}")
+        console.warn(f"{counted(count, 'image is', 'images are')} left out: {reason}")
     for remark in report.remarks:
         console.warn(remark)

@@ -1,4 +1,4 @@
-"""Classifying image files."""
+"""`predict_files` classifies image files and the images in folders."""
 
 from __future__ import annotations
 

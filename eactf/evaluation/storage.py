@@ -1,4 +1,4 @@
-"""Trained classifiers as files: saving one with its facts, and opening one without trusting it.
+"""This module saves trained classifiers as `.keras` files and opens such without trusting them.
 
 A `.keras` file is a zip archive of a JSON graph and HDF5 weights. Opening one rebuilds whatever
 classes the graph names, so the graph is read first and only known, harmless layers are let

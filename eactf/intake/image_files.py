@@ -31,6 +31,7 @@ from PIL import (
 
 from eactf.foreign import reason_of
 from eactf.intake.listing import BadImage
+from eactf.packed.identity import file_digest
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -104,6 +105,13 @@ class FileImages:
             return self.path(row).stat().st_size
         except (OSError, ValueError):
             return 0
+
+    def digest(self, row: int) -> int:
+        try:
+            with self.path(row).open("rb") as file:
+                return file_digest(file)
+        except OSError as error:
+            raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
 
 
 def open_image(path: Path) -> ImageFile.ImageFile:

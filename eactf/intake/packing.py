@@ -7,10 +7,10 @@ no other takes its place.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,12 @@ from eactf.intake.quarantine import (
 )
 from eactf.intake.scan import BadRow
 from eactf.packed import PackedWriter
+from eactf.packed.identity import IdMaker
 from eactf.packed.layout import MAX_CELL, MAX_COLUMNS
 from eactf.packed.names import fitting_columns, plain_set_names
 from eactf.packed.records import SPLITS
 from eactf.packed.values import check_destination, vote_type
+from eactf.suggestions import command_line
 
 __all__ = ["PackReport", "pack"]
 
@@ -95,7 +97,7 @@ def pack(
 
 
 def _check_command(listing: Listing) -> str:
-    return f"see what was found: eactf data check {shlex.quote(str(listing.source))}"
+    return f"see what was found: {command_line('eactf', 'data', 'check', Path(listing.source))}"
 
 
 def _check_settings(
@@ -153,6 +155,7 @@ class _Packing:
         self.columns, self.too_long = fitting_columns(listing.columns)
         self.bad: list[BadRow] = []
         self.resized = 0
+        self.id_maker = IdMaker()
         self.counts = np.zeros((len(SPLITS), len(listing.class_names)), np.int64)
 
     def run(
@@ -195,6 +198,7 @@ class _Packing:
             vote_dtype=vote_type([listing.votes]),
             has_targets=listing.targets is not None,
             has_names=True,
+            has_digests=True,
             columns=self.columns,
             may_fall_short=True,
             overwrite=overwrite,
@@ -203,7 +207,7 @@ class _Packing:
     def _write_images(self, writer: PackedWriter, workers: int | None, steps: _Steps) -> None:
         rows = self.rows
 
-        def decode(number: int) -> tuple[np.ndarray, bool] | BadImage:
+        def decode(number: int) -> _Decoded | BadImage:
             return _decode(self.listing.images, int(rows[number]), self.form)
 
         batch = max(1, min(64, _BATCH_BYTES // int(np.prod(self.form.shape))))
@@ -217,28 +221,46 @@ class _Packing:
         self,
         writer: PackedWriter,
         rows: np.ndarray,
-        decoded: Sequence[tuple[np.ndarray, bool] | BadImage],
+        decoded: Sequence[_Decoded | BadImage],
     ) -> None:
-        good, images = [], []
+        good, images, digests = [], [], []
         for row, found in zip(rows.tolist(), decoded, strict=True):
             if isinstance(found, BadImage):
                 name = str(self.listing.names[row])
                 self.bad.append(BadRow(row, name, found.reason, found.detail))
                 continue
             good.append(row)
-            images.append(found[0])
-            self.resized += found[1]
+            images.append(found.pixels)
+            digests.append(found.digest)
+            self.resized += found.resized
         if not good:
             return
         kept, pixels = np.array(good), np.stack(images)
+        contents = np.array(digests, np.uint64)
+        ids = self._ids(good, digests)
         splits = self.listing.splits[kept]
         np.add.at(self.counts, (splits, self.listing.given[kept]), 1)
         for split in np.unique(splits).tolist():
             here = splits == split
-            self._write_rows(writer, pixels[here], kept[here], SPLITS[split])
+            part = (pixels[here], ids[here], contents[here])
+            self._write_rows(writer, *part, kept[here], SPLITS[split])
+
+    def _ids(self, rows: list[int], digests: list[int]) -> np.ndarray:
+        """The ids of the listing, or such as follow from each image's name and content."""
+        listing = self.listing
+        if listing.ids is not None:
+            return listing.ids[rows]
+        names = ["" if listing.named_by_row else str(listing.names[row]) for row in rows]
+        return np.array(list(map(self.id_maker.make, names, digests)), np.int64)
 
     def _write_rows(
-        self, writer: PackedWriter, pixels: np.ndarray, rows: np.ndarray, split: str
+        self,
+        writer: PackedWriter,
+        pixels: np.ndarray,
+        ids: np.ndarray,
+        digests: np.ndarray,
+        rows: np.ndarray,
+        split: str,
     ) -> None:
         listing = self.listing
 
@@ -248,7 +270,7 @@ class _Packing:
         targets = pick(listing.targets)
         writer.append(
             pixels,
-            listing.ids[rows],
+            ids,
             listing.given[rows],
             split,
             clean=pick(listing.clean),
@@ -257,6 +279,7 @@ class _Packing:
             labels={self.label_sets[name]: array[rows] for name, array in listing.labels.items()},
             votes=pick(listing.votes),
             names=listing.names[rows],
+            digests=digests,
             columns={name: listing.columns[name][rows] for name in self.columns},
         )
 
@@ -313,13 +336,22 @@ class _Packing:
         }
 
 
-def _decode(images: Images, row: int, form: Form) -> tuple[np.ndarray, bool] | BadImage:
-    """The image in its packed form and whether it was resized, or why it cannot be used."""
+@dataclass(frozen=True)
+class _Decoded:
+    """An image in its packed form, whether it was resized, and the digest of what it was."""
+
+    pixels: np.ndarray
+    resized: bool
+    digest: int
+
+
+def _decode(images: Images, row: int, form: Form) -> _Decoded | BadImage:
+    """The image in its packed form, or why it cannot be used."""
     height, width, channels = form.shape
     try:
         with images.open(row) as opened:
             image = upright(opened)
             pixels = as_array(image, height=height, width=width, channels=channels)
-            return pixels, image.size != (width, height)
+        return _Decoded(pixels, image.size != (width, height), images.digest(row))
     except BadImage as verdict:
         return verdict

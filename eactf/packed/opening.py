@@ -1,4 +1,4 @@
-"""Looking at an HDF5 file that may be hostile: nothing is read before it is checked.
+"""An HDF5 file from strangers is examined here before anything in it is read.
 
 An HDF5 file can point at other files (external links, external storage, virtual datasets), run
 filters, and declare arrays far larger than itself. Here every array must lie, whole and

@@ -1,4 +1,4 @@
-"""From a recipe's sections to Keras objects."""
+"""These functions build the Keras objects that the sections of a recipe describe."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from eactf.methods.cross_entropy import CrossEntropy
 from eactf.methods.eac import EAC
 from eactf.methods.rul import RUL
 from eactf.methods.scn import SCN
+from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
 from eactf.nn.weight_import import (
@@ -34,11 +35,13 @@ from eactf.recipe import (
     CrossEntropySettings,
     EacSettings,
     ErasingSettings,
+    MethodSettings,
     OneViewSettings,
     Recipe,
     RulSettings,
     ScnSettings,
 )
+from eactf.suggestions import command_line
 
 __all__ = [
     "backbone_weights",
@@ -76,10 +79,10 @@ def backbone_weights(recipe: Recipe, form: ImageForm) -> BackboneWeights | None:
     differences = list(_differences(recipe, form, weights.facts))
     if differences:
         found = "".join(f"\n  {difference}" for difference, _ in differences)
-        settings = " ".join(f"--set {setting}" for _, setting in differences)
+        words = [word for _, setting in differences for word in ("--set", setting)]
         raise UsageError(
             f"the recipe does not fit model.weights = {weights.path}:{found}",
-            hint=f"to use these weights: {settings}",
+            hint=f"to use these weights: {command_line(*words)}",
         )
     return weights
 
@@ -162,11 +165,13 @@ def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Me
     """
     settings = recipe.method
     try:
-        return _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
+        method = _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
         ) from reason
+    method.repeats_samples = recipe.data.balance != "none"
+    return method
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -213,18 +218,22 @@ def pixel_statistics(
     return mean, std
 
 
-def _erasing(settings: ErasingSettings | EacSettings) -> dict[str, Any]:
-    return {
-        "erase_probability": settings.erase.probability,
-        "erase_area": settings.erase.area,
-        "erase_aspect": settings.erase.aspect,
-    }
+def _erasing(settings: ErasingSettings | EacSettings) -> Erasing:
+    how = settings.erase
+    return Erasing(probability=how.probability, area=how.area, aspect=how.aspect)
+
+
+def _views(settings: MethodSettings, about: _About, *, instead: str = "erase") -> Views:
+    """What is done to the images first; `instead` is `corruption`'s."""
+    return Views(
+        corruption=corruption(settings.corruptions, about.seed, instead=instead),
+        crop_padding=settings.crop_padding,
+        pixel_noise=getattr(settings, "pixel_noise", 0.0),
+    )
 
 
 def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) -> Method:
-    erasing = _erasing(settings)
-    if settings.corruption != "erase":
-        erasing["erase_probability"] = 0.0
+    erases = settings.corruption == "erase"
     return EAC(
         classifier,
         settings.consistency_weight,
@@ -234,10 +243,8 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         transform=settings.transform,
         batch_views=settings.batch_views,
         consistency_share=settings.consistency_share,
-        pixel_noise=settings.pixel_noise,
-        **erasing,
-        corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),
-        crop_padding=settings.crop_padding,
+        erasing=_erasing(settings) if erases else Erasing(probability=0.0),
+        augmentation=_views(settings, about, instead=settings.corruption),
         seed=about.seed,
     )
 
@@ -252,8 +259,7 @@ def _build_attention_consistency(
         scale_weight=settings.scale_weight,
         views=settings.views,
         batch_views=settings.batch_views,
-        corruption=corruption(settings.corruptions, about.seed),
-        crop_padding=settings.crop_padding,
+        augmentation=_views(settings, about),
         seed=about.seed,
     )
 
@@ -296,10 +302,8 @@ def _build_rul(settings: RulSettings, classifier: keras.Model, about: _About) ->
 def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
     return {
         "flip_probability": settings.flip_probability,
-        "pixel_noise": settings.pixel_noise,
-        **_erasing(settings),
-        "corruption": corruption(settings.corruptions, about.seed),
-        "crop_padding": settings.crop_padding,
+        "erasing": _erasing(settings),
+        "augmentation": _views(settings, about),
         "seed": about.seed,
     }
 

@@ -1,4 +1,4 @@
-"""Everything a run needs, built in order: data, devices, classifier, method, batches."""
+"""A session holds all that a run needs: data, devices, classifier, method and batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eactf.data.pipeline import (
     training_batches,
 )
 from eactf.data.prepare import PreparedData
-from eactf.evaluation.macro_recall import MacroRecall
+from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import Scores, score
 from eactf.methods.base import Method
 from eactf.nn.weight_import import BackboneWeights
@@ -59,6 +59,7 @@ class Session:
             self.form,
             batch_size=self.recipe.train.batch_size,
             seed=self.recipe.seed,
+            balance=self.recipe.data.balance,
         )
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:
@@ -109,7 +110,7 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
         method = build_method(recipe, classifier, data.train.ids)
         method.compile(
             optimizer=build_optimizer(recipe),
-            metrics=["accuracy", MacroRecall(classes)],
+            metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],
             jit_compile=recipe.train.xla,
         )
     return Session(recipe, data, strategy, form, statistics, weights, method)

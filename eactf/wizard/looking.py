@@ -1,9 +1,8 @@
-"""Looking at the user's data: everything the questions and the plan are derived from."""
+"""This module looks at the user's data and gathers what the questions and the plan need of it."""
 
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.missing import NOTE
 from eactf.intake.two_classes import one_class_fix
 from eactf.progress import counting, waiting
+from eactf.suggestions import command_line
+from eactf.wizard.holding_out import usable_training_rows
 
 __all__ = [
     "UserData",
@@ -52,7 +53,7 @@ class UserData:
     @property
     def check_command(self) -> str:
         """The command that tells everything that was found, as a shell takes it."""
-        return shlex.join(["eactf", "data", "check", str(self.path), *self.options.flags()])
+        return command_line("eactf", "data", "check", self.path, *self.options.flags())
 
     @property
     def has_copies(self) -> bool:
@@ -90,6 +91,19 @@ def refuse_hopeless(data: UserData, max_bad: float) -> None:
             f"all training images of {data.path} are of one class; two are the least",
             hint=f"{one_class_fix(data.listing.kind)}; see: {command}",
         )
+    if not fingerprint.splits.get("validation") and not _has_two_of_a_class(data):
+        raise DataError(
+            f"{data.path} has no validation split and no class with two different images, so that"
+            " none can be held out",
+            hint="add images, or a validation split",
+        )
+
+
+def _has_two_of_a_class(data: UserData) -> bool:
+    rows = usable_training_rows(data.listing, data.scan)
+    pairs = np.column_stack([data.listing.given[rows], data.scan.digest[rows, 0].view(np.int64)])
+    _, counts = np.unique(np.unique(pairs, axis=0)[:, 0], return_counts=True)
+    return bool((counts > 1).any())
 
 
 def spellings(data: UserData) -> list[Finding]:

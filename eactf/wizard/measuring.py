@@ -1,4 +1,4 @@
-"""What is measured before the plan stands: the seconds of a step, the share of wrong labels.
+"""This module measures, before the plan stands, a step's seconds and the share of wrong labels.
 
 Both need TensorFlow and run as commands of their own, in processes that end with the wizard.
 """

@@ -1,4 +1,4 @@
-"""The questions: what is asked, its default and the reason for it, and how an answer is read."""
+"""Here stands every question of the wizard: its words, its default, and how an answer is read."""
 
 from __future__ import annotations
 

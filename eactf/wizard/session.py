@@ -1,4 +1,4 @@
-"""The wizard from the first look at the data to the next command, in the order it happens."""
+"""`run_wizard` leads from the first look at the data to the next command, in that order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from eactf.wizard.machine import Machine
 from eactf.wizard.making import (
     Wishes,
     asides,
-    can_be_held_out,
     make,
     planned_files,
     run_command,
@@ -38,6 +37,7 @@ from eactf.wizard.making import (
 from eactf.wizard.measuring import Measuring, MeasuringError
 from eactf.wizard.plan import Plan, make_plan, packed_bytes, usual_minutes
 from eactf.wizard.time_rules import Pace
+from eactf.wording import counted
 
 __all__ = ["Settings", "run_wizard"]
 
@@ -182,8 +182,6 @@ def _why_packed(data: UserData) -> str:
     """Why a recipe cannot do with the images as they are; empty where it can."""
     if data.options != SourceOptions():
         return "a recipe cannot say how the data is to be read, a packed file need not"
-    if not can_be_held_out(data):
-        return "of so few images a run may draw none to hold out; packing holds some out for good"
     return ""
 
 
@@ -270,7 +268,7 @@ def _tell(made: _Made, answerer: Answerer) -> None:
     )
     console.say(f"\nwrote {wishes.recipe}", markup=False)
     if report is not None:
-        console.say(f"packed {report.images:,} images into {report.path}", markup=False)
+        console.say(f"packed {counted(report.images, 'image')} into {report.path}", markup=False)
         if report.bad:
             console.say(f"left out {len(report.bad):,}: see {report.quarantine}", markup=False)
         for remark in report.remarks:

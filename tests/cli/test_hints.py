@@ -47,7 +47,7 @@ def labels_unnamed():
 
 
 def labels_that_do_not_repeat():
-    return table("path,label,more", lambda n: f"person {n}", word), {"NAME": "more"}
+    return table("path,label,more", lambda n: f"person {2 * n // 3}", word), {"NAME": "more"}
 
 
 def labels_all_equal():
@@ -185,7 +185,7 @@ def test_numbers_that_count_the_rows_are_no_classes(invoke):
 def test_a_data_set_written_otherwise_is_answered_with_its_command(invoke, name):
     result = invoke("data", "pack", name, "some folder", "-o", "x.h5")
     assert result.exit_code == 2
-    meant = shlex.split(result.stderr.rpartition("did you mean: ")[2])
+    meant = shlex.split(result.stderr.rpartition("meant is: ")[2])
     assert meant[:3] == ["eactf", "data", "pack"]
     followed = invoke(*meant[1:])
     assert "'some folder' does not exist" in followed.stderr or "some folder does" in (

@@ -243,11 +243,6 @@ def test_a_missing_label_is_told_by_line_and_the_row_left_unlabelled(folder, cel
     assert finding(listing, "missing-label").files == ("line 3",)
 
 
-def test_ids_are_the_rows_of_the_file(folder):
-    listing = read(folder, "path,label\na.png,sad\n,glad\na.png,sad\nb.png,glad\n")
-    assert listing.ids.tolist() == [0, 3]
-
-
 @pytest.mark.parametrize(
     ("text", "code", "severity", "labels"),
     [

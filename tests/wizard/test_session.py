@@ -249,12 +249,10 @@ def test_the_users_own_arrays_are_not_replaced_by_the_packed_images(wizard, tmp_
     assert load_recipe("faces.yaml").recipe.data.path == str(faces.with_name("faces-2.h5"))
 
 
-def test_images_too_few_to_hold_some_out_of_have_to_be_packed(wizard, folder):
-    path = folder(splits=("train",), count=1)
-    result = wizard(path, "--yes", answers="pack: no\n")
-    assert result.exit_code == 2
-    assert "packing holds some out for good" in " ".join(result.output.split())
-    assert wizard(path, "--yes").exit_code == 0
+def test_images_of_which_none_can_be_held_out_are_refused(wizard, folder):
+    result = wizard(folder(splits=("train",), count=1), "--yes")
+    assert result.exit_code == 3
+    assert "no class with two different images" in " ".join(result.output.split())
 
 
 def test_the_recipe_names_the_images_by_a_path_without_detours(wizard, folder, tmp_path):

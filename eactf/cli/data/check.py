@@ -1,4 +1,4 @@
-"""`eactf data check`: find what is wrong with a data set."""
+"""`eactf data check` finds what is wrong with a data set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eactf import console
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.findings import Finding
@@ -80,8 +81,8 @@ def _show_header(path: Path, found: Fingerprint) -> None:
     bad = f" ({sum(found.bad.values()):,} cannot be used)" if found.bad else ""
     colours = {1.0: "grey", 0.0: "colour"}.get(found.grey_share, "grey and colour")
     console.say(
-        f"{path} ({found.kind}): {_number(found.images, 'image')}{bad},"
-        f" {_number(len(found.class_names), 'class', 'classes')}, {sizes}, {colours}\n",
+        f"{path} ({found.kind}): {counted(found.images, 'image')}{bad},"
+        f" {counted(len(found.class_names), 'class', 'classes')}, {sizes}, {colours}\n",
         markup=False,
     )
     rows = [
@@ -108,12 +109,8 @@ def _show(finding: Finding, most: int) -> None:
 def _show_verdict(counts: Mapping[str, int], all_shown: bool) -> None:
     if not all_shown:
         console.say("every file by name: --all")
-    said = ", ".join(_number(counts[kind], kind) for kind in counts if counts[kind])
+    said = ", ".join(counted(counts[kind], kind) for kind in counts if counts[kind])
     if counts["error"]:
         console.say(f"[bold red]mend the errors first[/]: {said}")
     else:
         console.say(f"[bold green]nothing stands in the way[/]: {said or 'nothing found'}")
-
-
-def _number(count: int, singular: str, plural: str = "") -> str:
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -1,8 +1,7 @@
-"""`eactf data noise`: how many labels are wrong, which, and what to train with."""
+"""`eactf data noise` estimates how many labels are wrong, and which, and says how to train."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.sources import SourceOptions
@@ -88,8 +89,9 @@ def noise(
     samples = choose_samples(dataset, split, label_set=label_set, limit=limit, seed=seed)
     plan = quick_plan(samples, folds)
     console.say(
-        f"{path}, {split}: {len(samples):,} labels, {len(dataset.class_names)} classes;"
-        f" {plan.folds} quick networks at {plan.size} px",
+        f"{path}, {split}: {counted(len(samples), 'label')},"
+        f" {counted(len(dataset.class_names), 'class', 'classes')};"
+        f" {counted(plan.folds, 'quick network')} at {plan.size} px",
         markup=False,
     )
     with counting("training") as bar:
@@ -223,7 +225,8 @@ def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
         console.say("\nno label is doubtful")
         return
     where = "-o suspects.csv writes them all" if output is None else f"all are in {output}"
-    console.say(f"\n{total:,} labels are doubtful; the worst ({where}):", markup=False)
+    doubtful = counted(total, "label is", "labels are")
+    console.say(f"\n{doubtful} doubtful; the worst ({where}):", markup=False)
     console.table(
         ["image", "given", "likely", "p(given)", "p(likely)"],
         [
@@ -263,5 +266,5 @@ def _next_command(audit: NoiseAudit, path: Path, label_set: str | None) -> str:
     if len(audit.samples) > _RECIPE_LIMIT:
         settings["data.train_limit"] = "null"
     settings |= audit.advice.settings
-    changes = " ".join(f"--set {key}={value}" for key, value in settings.items())
-    return f"eactf train --recipe {_RECIPE} --data {shlex.quote(str(path))} {changes}"
+    changes = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    return command_line("eactf", "train", "--recipe", _RECIPE, "--data", path, *changes)

@@ -1,8 +1,7 @@
-"""`eactf data pack ferplus`: FERPlus from its two published CSV files."""
+"""`eactf data pack ferplus` packs FERPlus from its two published CSV files."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.readers.ferplus import PackReport
@@ -93,9 +94,10 @@ def _file(named: Path | None, folder: Path | None, name: str, flag: str) -> Path
 
 def _show(report: PackReport) -> None:
     console.say(
-        f"packed {report.kept:,} of {report.rows:,} images into {report.path}", markup=False
+        f"packed {report.kept:,} of {counted(report.rows, 'image')} into {report.path}",
+        markup=False,
     )
-    console.say(f"vote rule: {report.rule}, {len(report.class_names)} classes")
+    console.say(f"vote rule: {report.rule}, {counted(len(report.class_names), 'class', 'classes')}")
     splits = {name: split for name, split in report.splits.items() if split.rows}
     reasons = sorted({reason for split in splits.values() for reason in split.dropped})
     lines = {
@@ -120,5 +122,6 @@ def _show(report: PackReport) -> None:
             share = f"{100 * split.agree / split.kept:.1f} %"
             console.say(f"{name}: FER2013's own label is the consensus for {share} of the kept")
     console.say()
-    path = shlex.quote(report.path)
-    console.say(f"next: eactf train --recipe ferplus-noise20 --data {path}", markup=False)
+    recipe = ("--recipe", "ferplus-noise20")
+    command = command_line("eactf", "train", *recipe, "--data", Path(report.path))
+    console.say(f"next: {command}", markup=False)

@@ -1,9 +1,8 @@
-"""What the commands that pack have in common: the options, the bar, the summary."""
+"""The commands that pack share the options, the progress bar and the summary in this module."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.listing import Listing
@@ -106,11 +107,11 @@ def pack_listing(
 
 def _show(report: PackReport, faults: list[str]) -> None:
     height, width, channels = report.image_shape
-    console.say(f"packed {report.images:,} images into {report.path}", markup=False)
+    console.say(f"packed {counted(report.images, 'image')} into {report.path}", markup=False)
     console.say(f"  size      {height} x {width}: {report.why_size}", markup=False)
     console.say(f"  channels  {channels}: {report.why_channels}", markup=False)
     if report.resized:
-        console.say(f"  resized   {report.resized:,} images had another size")
+        console.say(f"  resized   {counted(report.resized, 'image')} had another size")
     console.say()
     console.table(
         ["class", *report.splits],
@@ -125,8 +126,7 @@ def _show(report: PackReport, faults: list[str]) -> None:
     _show_left_out(report)
     for remark in (*faults, *report.remarks):
         console.warn(remark)
-    path = shlex.quote(report.path)
-    console.say(f"\nnext: eactf wizard {path}", markup=False)
+    console.say(f"\nnext: {command_line('eactf', 'wizard', Path(report.path))}", markup=False)
 
 
 def _show_left_out(report: PackReport) -> None:

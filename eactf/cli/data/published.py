@@ -1,4 +1,4 @@
-"""The commands that pack a published data set, one an entry of the catalogue."""
+"""This module makes one packing command for each published data set of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of how a user's own data is to be read, shared by all commands that read it."""
+"""These options say how a user's own data is to be read; several commands share them."""
 
 from __future__ import annotations
 

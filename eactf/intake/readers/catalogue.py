@@ -9,8 +9,9 @@ from pathlib import Path
 from eactf.errors import UsageError
 from eactf.intake.listing import Listing
 from eactf.intake.readers.card import Card
+from eactf.packed.records import Dataset
 
-__all__ = ["NAMES", "all_cards", "card", "open_dataset"]
+__all__ = ["NAMES", "all_cards", "card", "open_dataset", "published_name"]
 
 _MODULES = {
     "ferplus": "ferplus_card",
@@ -39,6 +40,14 @@ def card(name: str) -> Card:
 def all_cards() -> tuple[Card, ...]:
     """The cards of all data sets, in the order of `NAMES`."""
     return tuple(card(name) for name in NAMES)
+
+
+def published_name(dataset: Dataset) -> str | None:
+    """Which published data set was packed, None for data of the user's own."""
+    if dataset.source.startswith("FERPlus"):
+        return "ferplus"
+    titles = {card.title: card.name for card in all_cards()}
+    return titles.get(str(dataset.notes.get("dataset")))
 
 
 def open_dataset(name: str, path: str | Path, options: Mapping[str, str] | None = None) -> Listing:

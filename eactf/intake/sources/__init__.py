@@ -12,13 +12,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from eactf.errors import UsageError
 from eactf.intake.listing import Listing
 from eactf.intake.readers.fer2013_csv import is_pixel_table
 from eactf.intake.sources.options import SourceOptions
+from eactf.suggestions import meant, nearest
 
 __all__ = ["SourceOptions", "open_source"]
 
@@ -95,8 +95,8 @@ def _similar(path: Path) -> str:
         beside = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return f"{path.parent} is not there either; check the path"
-    close = get_close_matches(path.name, beside, n=1)
-    return f"did you mean {path.parent / close[0]}?" if close else "check the path"
+    close = nearest(path.name, beside, alike=0.6)
+    return meant(*(path.parent / name for name in close)) or "check the path"
 
 
 def _unknown(path: Path, suffix: str) -> UsageError:

@@ -27,7 +27,8 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
     """List the images of a folder in the order of their names (by code points).
 
     Classes stand in natural order, 2 before 10. Without split folders all is training data.
-    Raises `DataError` where no class folder holds an image, or where there is only one class.
+    Raises `DataError` where no class folder holds an image, or where there is only one class and
+    `options` ask for two.
     """
     options.refuse("an image folder")
     layout = read_layout(path)
@@ -36,7 +37,8 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
         counts[folder.name] += len(folder.images)
     class_of, findings = settle_spellings(counts, merge=options.merge_spellings)
     class_names = natural_order(set(class_of.values()))
-    _check_classes(layout, class_names)
+    if len(class_names) < options.fewest_classes:
+        raise _too_few_classes(layout)
     index = {name: class_names.index(class_of[name]) for name in counts}
     rows = sorted(
         (image, folder.split, index[folder.name])
@@ -52,17 +54,14 @@ def list_folder(path: Path, options: SourceOptions) -> Listing:
         splits=np.array(splits, np.uint8),
         given=np.array(given, np.int64),
         images=FileImages(path, names),
-        ids=np.arange(len(names), dtype=np.int64),
         findings=(*findings, *folder_findings(layout, class_of)),
         notes={"splits": _split_note(layout)},
     )
 
 
-def _check_classes(layout: Layout, class_names: list[str]) -> None:
-    if len(class_names) > 1:
-        return
+def _too_few_classes(layout: Layout) -> DataError:
     (folder, *_) = layout.folders
-    raise DataError(
+    return DataError(
         f"{layout.root}: only one class folder, {folder.path!r}; training needs two classes",
         hint=f"if the class folders lie in it, pass {layout.root / folder.path}",
     )

@@ -10,6 +10,7 @@ from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.splits import split_named
 from eactf.intake.sources.walking import LeftOut, Walk, printable
 from eactf.packed.records import SPLITS
+from eactf.wording import counted
 
 __all__ = ["ClassFolder", "Layout", "read_layout"]
 
@@ -93,7 +94,7 @@ def _check_holds_images(layout: Layout) -> None:
 
 def _problem(layout: Layout) -> str:
     if layout.loose:
-        count = "1 image" if len(layout.loose) == 1 else f"{len(layout.loose)} images"
+        count = counted(len(layout.loose), "image")
         return f"{count}, but no class folders; {_EXPECTED}"
     if layout.left_out.unread_images:
         example = layout.left_out.unread_images[0]

@@ -29,7 +29,7 @@ __all__ = ["list_manifest"]
 
 
 def list_manifest(path: Path, options: SourceOptions) -> Listing:
-    """List the images that a manifest names, in its order; ids are its rows, counted from 0.
+    """List the images that a manifest names, in its order.
 
     Paths start from the manifest's folder, or from `options.root`. A file that is not there is
     listed all the same and is missing when it is opened; `DataError` where nearly all are missing.
@@ -57,7 +57,6 @@ def list_manifest(path: Path, options: SourceOptions) -> Listing:
         splits=split.splits[rows],
         given=repeats.given,
         images=FileImages(root, names),
-        ids=np.array(cells.numbers, np.int64)[rows],
         clean=None if labels.clean is None else labels.clean[rows],
         labels={name: array[rows] for name, array in labels.labels.items()},
         votes=None if labels.votes is None else labels.votes.counts[rows],

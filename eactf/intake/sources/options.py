@@ -34,6 +34,7 @@ class SourceOptions:
     from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". `missing`
     are the labels that stand for no label, none where it is empty, those of `missing.MISSING_WORDS`
     and negative numbers where it is None.
+    `fewest_classes` is 1 for data that is only judged: a test folder may hold one class alone.
     """
 
     path_column: str | None = None
@@ -45,6 +46,7 @@ class SourceOptions:
     root: Path | None = None
     merge_spellings: bool = False
     missing: tuple[str, ...] | None = None
+    fewest_classes: int = 2
 
     def __post_init__(self) -> None:
         if self.vote_rule not in RULES:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 
 from eactf.errors import DataError, UsageError
 from eactf.intake.sources.manifest.tables import Table, example_header, names_an_image
 from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.splits import split_named
+from eactf.suggestions import command_line, did_you_mean
 
 __all__ = ["Roles", "find_roles", "plain"]
 
@@ -116,10 +116,9 @@ class _Header:
             found = [i for i, other in enumerate(self._names) if match(other) == match(name)]
             if len(found) == 1:
                 return self._take(found[0])
-        close = get_close_matches(name, self._names, n=1)
         raise UsageError(
             f"{flag} {name}: {self._table.path} has no such column; it has {_listed(self._names)}",
-            hint=f"did you mean {close[0]}?" if close else None,
+            hint=did_you_mean(name, self._names, alike=0.6) or None,
         )
 
     def _chosen(self, name: str | None, flag: str) -> int | None:
@@ -175,7 +174,7 @@ class _Header:
             return "name it: --label NAME"
         return (
             "name it: --label NAME; or, where columns count annotators' votes:"
-            f" --votes {','.join(numeric)}"
+            f" {command_line('--votes', ','.join(numeric))}"
         )
 
     def _share(self, index: int, test: Callable[[str], bool]) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eactf.errors import DataError
 from eactf.intake.decode import IMAGE_SUFFIXES
+from eactf.suggestions import command_line
 
 __all__ = ["Located", "locate"]
 
@@ -184,5 +185,5 @@ def _nearly_all_missing(
     if re.match(r"(https?|ftp|s3|gs):/", first):
         return DataError(what, hint="nothing is downloaded: fetch the images first")
     if found:
-        return DataError(what, hint=f"they are found with --root {found[0]}")
+        return DataError(what, hint=f"they are found with {command_line('--root', found[0])}")
     return DataError(what, hint="say which folder the paths start from: --root FOLDER")
