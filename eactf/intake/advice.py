@@ -8,12 +8,12 @@ packs the data with them once.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from eactf.errors import EactfError
+from eactf.suggestions import command_line
 
 __all__ = ["hints_lead_to_packing", "pack_command", "packed_name", "packing_commands"]
 
@@ -41,7 +41,7 @@ def packing_commands(text: str, path: Path, *, reads: bool = False) -> list[str]
 
 def pack_command(path: Path, *words: str) -> str:
     """The command that packs `path`, with `words` as further options, as a shell takes it."""
-    return shlex.join(["eactf", "data", "pack", str(path), "-o", packed_name(path), *words])
+    return command_line("eactf", "data", "pack", path, "-o", packed_name(path), *words)
 
 
 def packed_name(path: Path) -> str:

@@ -47,7 +47,7 @@ def labels_unnamed():
 
 
 def labels_that_do_not_repeat():
-    return table("path,label,more", lambda n: f"person {n}", word), {"NAME": "more"}
+    return table("path,label,more", lambda n: f"person {2 * n // 3}", word), {"NAME": "more"}
 
 
 def labels_all_equal():
@@ -111,7 +111,7 @@ def test_the_options_that_a_command_advises_work_on_it(invoke, make, command):
         followed = invoke(*words, *option, "--overwrite")
         if make is labels_all_equal and option[0] == "--missing":
             continue  # it holds only where a value was taken for a missing label
-        if make is labels_that_do_not_repeat and command == "wizard":
+        if make is labels_that_do_not_repeat and command == "wizard" and followed.exit_code:
             assert "no class with two different images" in " ".join(followed.output.split())
             continue
         assert followed.exit_code == 0, (option, followed.output)
@@ -188,7 +188,7 @@ def test_numbers_that_count_the_rows_are_no_classes(invoke):
 def test_a_data_set_written_otherwise_is_answered_with_its_command(invoke, name):
     result = invoke("data", "pack", name, "some folder", "-o", "x.h5")
     assert result.exit_code == 2
-    meant = shlex.split(result.stderr.rpartition("did you mean: ")[2])
+    meant = shlex.split(result.stderr.rpartition("meant is: ")[2])
     assert meant[:3] == ["eactf", "data", "pack"]
     followed = invoke(*meant[1:])
     assert "'some folder' does not exist" in followed.stderr or "some folder does" in (

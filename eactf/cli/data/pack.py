@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from eactf.cli.data.packing import output_options, pack_listing
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH
 from eactf.errors import UsageError
+from eactf.suggestions import command_line, nearest
 
 if TYPE_CHECKING:
     from eactf.intake.sources import SourceOptions
@@ -82,11 +81,10 @@ def _refuse_unknown_name(args: list[str], names: list[str]) -> None:
         return
     plain = {re.sub(r"[^a-z0-9]", "", name): name for name in names}
     word = re.sub(r"[^a-z0-9]", "", first.lower())
-    close = get_close_matches(word, plain, n=1, cutoff=0.7)
+    close = nearest(word, plain, alike=0.7)
     told = f"the data sets by name: {', '.join(names)}; anything else: eactf data pack PATH -o FILE"
     if close:
-        meant = shlex.join(["eactf", "data", "pack", plain[close[0]], *others])
-        told = f"did you mean: {meant}"
+        told = f"meant is: {command_line('eactf', 'data', 'pack', plain[close[0]], *others)}"
     raise UsageError(f"there is no data set {first!r}, and no file or folder", hint=told)
 
 

@@ -5,7 +5,6 @@ The same faces with the votes of ten annotators are FERPlus (`ferplus`).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from eactf.intake.readers.fer2013_csv import (
 )
 from eactf.intake.readers.folders import first_of
 from eactf.packed.records import SPLITS
+from eactf.suggestions import command_line
 
 __all__ = ["CARD", "DATASETS", "list_fer2013"]
 
@@ -75,7 +75,7 @@ def list_fer2013(path: Path) -> Listing:
     if is_pixel_table(table) and not has_labels(table):
         raise DataError(
             f"{table} has faces but no labels: there is no column emotion",
-            hint=f"a trained run classifies them: eactf predict RUN {shlex.quote(str(table))}",
+            hint=f"a trained run classifies them: {command_line('eactf', 'predict', 'RUN', table)}",
         )
     rows = list(read_faces(table))
     if not rows:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError, UsageError
+from eactf.foreign import reason_of
 
 __all__ = [
     "PUBLISHED",
@@ -135,9 +136,11 @@ def read_rows(
                     raise wrong_cell(path, reader.line_num, "row", expected, str(len(row)))
                 yield reader.line_num, [row[index] for index in where]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV text file: {error}", hint=PUBLISHED) from error
+        raise DataError(
+            f"{path} is not a CSV text file: {reason_of(error)}", hint=PUBLISHED
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def split_of(path: Path, line: int, usage: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from eactf.intake.sources.array_names import split_word
 from eactf.intake.sources.missing import Missing, choose_missing
 from eactf.intake.sources.spellings import natural_order, settle_spellings, tidy
 from eactf.intake.sources.stored_array import StoredArray
+from eactf.suggestions import command_line
 
 __all__ = [
     "NO_LABEL",
@@ -194,7 +194,7 @@ def refuse_measures(path: Path, name: str, labels: Sequence[np.ndarray]) -> None
             f"{path}: {name} has {len(counts):,} values for {rows:,} images: these look like no"
             " classes",
             hint="name another array of labels: --label NAME; if they are classes, say so:"
-            f" --label {shlex.quote(key)}",
+            f" {command_line('--label', key)}",
         )
 
 

@@ -6,7 +6,6 @@ label set where its values are classes, else a column of texts. Images stay in t
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +50,7 @@ from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.stored_array import StoredArray
 from eactf.packed.records import SPLITS
+from eactf.suggestions import command_line
 
 __all__ = ["list_arrays"]
 
@@ -180,7 +180,7 @@ def _check_labels(path: Path, parts: Sequence[SplitArrays]) -> None:
     """Every split has labels, or has nothing that may be labels; one at least has them."""
     for part in parts:
         candidates = part.label_candidates()
-        choices = [f"--label {shlex.quote(name)}" for name in candidates]
+        choices = [command_line("--label", name) for name in candidates]
         if part.label is None and (candidates or all(other.label is None for other in parts)):
             raise DataError(
                 f"{path}: which array has the labels of {part.images.name}? none is named"

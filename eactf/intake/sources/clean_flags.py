@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection
 
 from eactf.errors import DataError
+from eactf.suggestions import command_line
 
 __all__ = ["FLAG_NAMES", "CleanOrFlagError", "is_flag", "refuse_flags", "says_yes_or_no"]
 
@@ -49,8 +49,8 @@ class CleanOrFlagError(DataError):
         if may_be_true:
             what = f"{found} classes: are they the true labels, or do they say if one is right?"
             hint = (
-                f"the true labels: --clean {shlex.quote(name)}; whether a label is right, kept as a"
-                " column: --clean ''"
+                f"the true labels: {command_line('--clean', name)}; whether a label is right, kept"
+                " as a column: --clean ''"
             )
         else:
             what = f"{found} classes of another kind: these are not the true labels"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eactf.intake.findings import Finding, Severity
+from eactf.suggestions import command_line
 
 __all__ = [
     "MISSING_WORDS",
@@ -57,7 +57,7 @@ class Missing:
         >>> Missing(frozenset({"NA"})).option("no face")
         "--missing 'NA,no face'"
         """
-        return f"--missing {shlex.quote(','.join((*sorted(self.texts), *more)))}"
+        return command_line("--missing", ",".join((*sorted(self.texts), *more)))
 
 
 def choose_missing(texts: Iterable[str], wanted: Sequence[str] | None = None) -> Missing:

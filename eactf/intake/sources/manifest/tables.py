@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.intake.decode import IMAGE_SUFFIXES
 from eactf.intake.sources.splits import split_named
 
@@ -111,7 +112,8 @@ def _read(path: Path, delimiter: str | None) -> Iterator[Row]:
                     yield line, cells
     except csv.Error as error:
         raise DataError(
-            f"{path}, after line {line}: {error}", hint="is a closing double quote missing?"
+            f"{path}, after line {line}: {reason_of(error)}",
+            hint="is a closing double quote missing?",
         ) from error
     except UnicodeDecodeError:
         raise DataError(f"{path}, line {_undecodable(path)}: not UTF-8 text", hint=_UTF8) from None

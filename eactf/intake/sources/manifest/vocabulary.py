@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.sources.missing import Missing, choose_missing, is_missing, kept_findings
 from eactf.intake.sources.spellings import natural_order, same_spelling, settle_spellings, tidy
+from eactf.suggestions import command_line
 
 __all__ = ["Vocabulary", "build_vocabulary"]
 
@@ -165,7 +165,7 @@ def _check_repeats(
         f"{path}: {column} has {len(names)} different values in {labelled} cells;"
         f" these look like no classes: {', '.join(names[:3])} ...",
         hint="name another column: --label NAME; if they are classes, say so:"
-        f" --label {shlex.quote(column)}",
+        f" {command_line('--label', column)}",
     )
 
 
