@@ -12,8 +12,11 @@ from eactf.intake.pack_report import PackReport
 from eactf.intake.packing import pack
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
+from eactf.intake.telling import tell_classes, tell_findings
+from eactf.intake.verdict import ONLY_FOR_TRAINING, look_through, refuse_errors
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
+from eactf.progress import counting
 from eactf.suggestions import command_line
 from eactf.wording import counted
 
@@ -62,6 +65,11 @@ def open_data(
         f" {command_line('eactf', 'data', 'pack', path, '-o', packed)}",
         markup=False,
     )
+    with counting("looking") as progress:
+        findings = look_through(listing, max_bad=max_bad, progress=progress)
+    tell_findings(findings, path)
+    accept = ONLY_FOR_TRAINING if options.fewest_classes < 2 else ()
+    refuse_errors(findings, path, accept=accept)
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"
@@ -72,6 +80,8 @@ def open_data(
 
 
 def _tell(report: PackReport) -> None:
+    console.say()
+    tell_classes(report)
     left_out = dict(report.reasons)
     if report.unlabelled:
         left_out["no label that is known"] = report.unlabelled
