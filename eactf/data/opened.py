@@ -13,8 +13,11 @@ from eactf.intake.pack_report import PackReport
 from eactf.intake.packing import pack
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
+from eactf.intake.telling import tell_classes, tell_findings
+from eactf.intake.verdict import ONLY_FOR_TRAINING, look_through, refuse_errors
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
+from eactf.progress import counting
 from eactf.wording import counted
 
 __all__ = ["data_settings", "holds_images", "open_data"]
@@ -71,6 +74,11 @@ def _packed_now(
         f" {pack_command(path, *options.flags())}",
         markup=False,
     )
+    with counting("looking") as progress:
+        findings = look_through(listing, max_bad=max_bad, progress=progress)
+    tell_findings(findings, path)
+    accept = ONLY_FOR_TRAINING if options.fewest_classes < 2 else ()
+    refuse_errors(findings, path, accept=accept)
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"
@@ -81,6 +89,8 @@ def _packed_now(
 
 
 def _tell(report: PackReport) -> None:
+    console.say()
+    tell_classes(report)
     left_out = dict(report.reasons)
     if report.unlabelled:
         left_out["no label that is known"] = report.unlabelled

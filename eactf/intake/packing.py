@@ -38,7 +38,7 @@ from eactf.packed.records import SPLITS
 from eactf.packed.values import check_destination, vote_type
 from eactf.suggestions import command_line
 
-__all__ = ["PackReport", "pack"]
+__all__ = ["PackReport", "check_request", "pack"]
 
 _BATCH_BYTES = 2**20
 
@@ -70,19 +70,17 @@ def pack(
     is too small.
     """
     out = Path(out)
-    shape = _check_settings(size, channels, max_bad)
-    check_destination(out, overwrite)
-    if out.exists() and out.samefile(listing.source):
-        raise UsageError(
-            f"{out} holds the images themselves, which are never overwritten",
-            hint="choose another name",
-        )
+    shape = check_request(
+        listing,
+        out,
+        size=size,
+        channels=channels,
+        max_bad=max_bad,
+        overwrite=overwrite,
+        keep_list=keep_list,
+    )
     listed = quarantine_path(out) if keep_list else None
-    if listed is not None:
-        check_quarantine(listed, overwrite)
     rows = np.flatnonzero(listing.given >= 0)
-    if not len(rows):
-        raise DataError(f"{listing.source}: no image has a label", hint=_check_command(listing))
     steps = _Steps(progress, len(rows), headers=not (shape and channels))
     with quiet_pillow():
         form = choose_form(
@@ -95,6 +93,31 @@ def pack(
         )
         _check_disk(out, form, len(rows))
         return _Packing(listing, rows, out, form).run(max_bad, listed, overwrite, workers, steps)
+
+
+def check_request(
+    listing: Listing,
+    out: Path,
+    *,
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    max_bad: float,
+    overwrite: bool,
+    keep_list: bool = True,
+) -> tuple[int, int] | None:
+    """The (height, width) asked for, None for none; raises what `pack` does before it decodes."""
+    shape = _check_settings(size, channels, max_bad)
+    check_destination(out, overwrite)
+    if out.exists() and out.samefile(listing.source):
+        raise UsageError(
+            f"{out} holds the images themselves, which are never overwritten",
+            hint="choose another name",
+        )
+    if keep_list:
+        check_quarantine(quarantine_path(out), overwrite)
+    if not (listing.given >= 0).any():
+        raise DataError(f"{listing.source}: no image has a label", hint=_check_command(listing))
+    return shape
 
 
 def _check_command(listing: Listing) -> str:

@@ -11,6 +11,7 @@ from eactf.intake.checks import check
 from eactf.intake.packing import PackReport
 from eactf.intake.sources import SourceOptions
 from eactf.intake.sources.clean_flags import CleanOrFlagError
+from eactf.intake.verdict import refuse_errors
 from eactf.progress import waiting
 from eactf.recipe.strict_yaml import write_scalar
 from eactf.wizard import questions, showing
@@ -126,8 +127,11 @@ def _look_at(path: Path, answerer: Answerer, settings: Settings) -> UserData:
 def _show(data: UserData, settings: Settings) -> UserData:
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
-    showing.show_findings(check(data.listing, data.scan, data.duplicates), data.check_command)
+    findings = check(data.listing, data.scan, data.duplicates, max_bad=settings.max_bad)
+    showing.show_findings(findings, data.check_command)
     refuse_hopeless(data, settings.max_bad)
+    if not data.packed:
+        refuse_errors(findings, data.path, accept={found.code for found in spellings(data)})
     return data
 
 
@@ -182,6 +186,8 @@ def _why_packed(data: UserData) -> str:
     """Why a recipe cannot do with the images as they are; empty where it can."""
     if data.options != SourceOptions():
         return "a recipe cannot say how the data is to be read, a packed file need not"
+    if spellings(data):
+        return "a run would stop at a class in two spellings; packed they stay two classes"
     return ""
 
 

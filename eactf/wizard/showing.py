@@ -30,7 +30,7 @@ __all__ = [
 
 _WIDEST_BAR, _WIDEST_NAME = 28, 24
 _MOST_CLASSES, _FIRST, _LAST = 16, 9, 5
-_MOST_ERRORS = 3
+_MOST_FINDINGS = 12
 _METHODS = {"eac": "EAC", "cross_entropy": "cross-entropy"}
 
 
@@ -48,10 +48,10 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
 
 
 def show_findings(findings: Sequence[Finding], command: str) -> None:
-    """Print the gravest findings, and the command that shows all of them."""
-    errors = [found for found in findings if found.severity is Severity.ERROR]
-    for found in errors[:_MOST_ERRORS]:
-        console.say(f"  [yellow]![/yellow] {escape(one_line(found.what))}")
+    """Print the findings, the gravest first, and the command that names their files."""
+    for found in findings[:_MOST_FINDINGS]:
+        sign = " " if found.severity is Severity.NOTE else "[yellow]![/yellow]"
+        console.say(f"  {sign} {escape(one_line(found.what))}")
     counts = {
         severity: sum(found.severity is severity for found in findings) for severity in Severity
     }

@@ -24,12 +24,19 @@ __all__ = ["pack"]
 @click.argument("path", type=FILE_PATH, metavar="")  # the command is called PATH itself
 @source_options
 @output_options
-def pack_path(path: Path, options: SourceOptions, **output: Any) -> None:
+@click.option(
+    "--accept",
+    metavar="CODE",
+    multiple=True,
+    help="Pack in spite of this error, by its name in 'eactf data check'; may be repeated.",
+)
+def pack_path(path: Path, options: SourceOptions, accept: tuple[str, ...], **output: Any) -> None:
     """Pack the labelled images of PATH into one HDF5 file.
 
     PATH is a folder (train/<class>/..., or <class>/..., or images with train.csv, test.csv beside
     them), a manifest (.csv, .tsv, .txt), or a file of arrays (.npz, .h5). Your files are
-    never changed.
+    never changed. What 'eactf data check' calls an error
+    stops it.
 
     \b
     eactf data pack faces/ -o faces.h5
@@ -37,7 +44,7 @@ def pack_path(path: Path, options: SourceOptions, **output: Any) -> None:
     """
     from eactf.intake.sources import open_source  # NumPy and Pillow only where needed
 
-    pack_listing(open_source(path, options), **output)
+    pack_listing(open_source(path, options), accept=accept, **output)
 
 
 class _Pack(click.Group):

@@ -30,12 +30,12 @@ def unusable(data: Evidence) -> Iterator[Finding]:
     """Images that cannot be used, one finding a reason."""
     bad = [row for row in data.scan.bad if data.listing.given[row.row] >= 0]
     labelled = int((data.listing.given >= 0).sum())
-    too_many = len(bad) > MAX_BAD * labelled
+    too_many = len(bad) > data.max_bad * labelled
     fix = "repair or remove them; packing leaves them out and lists them"
     if too_many:
         fix = (
             f"repair or remove them: {percent(len(bad), labelled)} of the images are bad and"
-            f" packing stops at {100 * MAX_BAD:g} %, or at what --max-bad says"
+            f" packing stops at {100 * data.max_bad:g} %, or at what --max-bad says"
         )
     for reason in dict.fromkeys(row.reason for row in data.scan.bad):
         rows = [row for row in data.scan.bad if row.reason == reason]

@@ -146,7 +146,7 @@ def _left_out(layout: Layout) -> Iterator[Finding]:
         (
             "no-images",
             Severity.NOTE,
-            f"left out: {_count(passed, 'file')} that are hidden or no images",
+            f"left out: {_count(passed, 'file')}, hidden or no images",
             "nothing to do",
             passed,
         ),
