@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from eactf.methods.eac import EAC
     from eactf.methods.rul import RUL
     from eactf.methods.scn import SCN
+    from eactf.methods.views import Erasing, Views
     from eactf.nn.classifier import build_classifier
 
 __version__ = "0.1.0"
@@ -29,6 +30,8 @@ __all__ = [
     "SCN",
     "AttentionConsistency",
     "CrossEntropy",
+    "Erasing",
+    "Views",
     "build_classifier",
     "losses",
     "nn",
@@ -41,6 +44,8 @@ _HOMES = {
     "RUL": "eactf.methods.rul",
     "SCN": "eactf.methods.scn",
     "CrossEntropy": "eactf.methods.cross_entropy",
+    "Erasing": "eactf.methods.views",
+    "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",
 }
 _MODULES = ("losses", "nn", "optimizers")

@@ -50,21 +50,17 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         model=str(judged.model),
         source=judged.source,
         split=judged.split,
+        remarks=list(judged.remarks),
         **scores.as_dict(judged.class_names),
     )
-    console.say(f"{judged.model} on {_place(judged)}", markup=False)
+    console.say(f"{judged.model} on {judged.split} of {judged.source}", markup=False)
+    for remark in judged.remarks:
+        console.warn(remark)
     _show_figures(judged)
     if len(judged.class_names) <= MOST_COLUMNS:
         _show_confusion(judged)
     else:
         _show_confused(judged)
-
-
-def _place(judged: Judged) -> str:
-    from eactf.evaluation.judge import ALL
-
-    part = "all images" if judged.split == ALL else judged.split
-    return f"{part} of {judged.source}"
 
 
 def _show_figures(judged: Judged) -> None:
@@ -77,7 +73,7 @@ def _show_figures(judged: Judged) -> None:
     lowest = lowest_with_classes(figures["lowest_recall"], figures["lowest_recall_classes"])
     macro = f"macro recall (balanced accuracy) {scores.macro_recall:.2%}"
     console.say(f"{macro}, lowest recall {lowest}", markup=False)
-    lacking = without_images(scores.without_images(judged.class_names), _place(judged))
+    lacking = without_images(scores.without_images(judged.class_names), judged.split)
     if lacking:
         console.say(lacking, markup=False)
 

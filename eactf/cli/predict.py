@@ -23,8 +23,11 @@ __all__ = ["predict"]
 def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) -> None:
     """Classify IMAGES, files or folders, with MODEL, a model.keras or a run's folder.
 
+    A CSV file with a column pixels, as FER2013's test.csv has it, is a table of faces.
+
     \b
     eactf predict model.keras face.png folder/
+    eactf predict runs/fer2013 test.csv
     """
     from eactf.quiet import start_tensorflow
 

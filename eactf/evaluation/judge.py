@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eactf.data.opened import holds_images, open_data
+from eactf.data.opened import open_data
 from eactf.data.pipeline import ImageForm, evaluation_batches
-from eactf.data.prepare import judged_by_true_labels, prepare_data
+from eactf.data.prepare import judged_by_true_labels, open_recipe_data, prepare_data
+from eactf.data.run_record import FILE_NAME, RunRecord
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.metrics import Scores, score
 from eactf.evaluation.storage import (
@@ -18,79 +19,79 @@ from eactf.evaluation.storage import (
     find_classifier,
     open_classifier_file,
 )
-from eactf.intake.sources.options import SourceOptions
+from eactf.evaluation.unseen import choose_split, choose_unseen
 from eactf.packed.records import Dataset, Samples
-from eactf.recipe import load_recipe
+from eactf.recipe import Recipe, load_recipe
 from eactf.suggestions import command_line
 from eactf.wording import counted, enumerated
 
-__all__ = ["ALL", "Judged", "judge"]
-
-
-ALL = "all"
-"""What stands for the split where the images given were not divided into any."""
+__all__ = ["Judged", "judge"]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A classifier's scores, and on what: a split of the data, or `ALL` of undivided images."""
+    """A classifier's scores, on what, and what there is to know of the choice of images."""
 
     model: Path
     source: str
     split: str
     class_names: tuple[str, ...]
     scores: Scores
+    remarks: tuple[str, ...] = ()
 
 
 def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int) -> Judged:
     """Judge `target` (a run's folder or a `.keras` file) on `split` of `data`.
 
     Without `data` a run is judged on what its recipe names. Without `split` the test split is
-    taken, or validation where there is none. Labels are the clean ones where the data knows them.
-    Raises `UsageError`, `DataError` (classes that do not match) or `UnsafeFileError`.
+    taken, or validation where there is none, or all images that the run was not trained on. Labels
+    are the clean ones where the data knows them. Raises `UsageError`, `DataError` (classes that do
+    not match, nothing unseen) or `UnsafeFileError`.
     """
     stored = open_classifier_file(find_classifier(target))
     height, _, channels = stored.model.input_shape[1:]
-    dataset = _own_data(target) if data is None else _opened(data, height, channels)
-    name, samples = _chosen_split(dataset, split)
-    if name == "train" and split is None and data is not None and holds_images(data):
-        name = ALL  # images that nobody has divided are no training split here
-    samples = _in_model_order(judged_by_true_labels(samples), dataset, stored, data)
+    folder = target if target.is_dir() else target.parent
+    record = RunRecord.read(folder / FILE_NAME)
+    if data is not None:
+        dataset = _opened(data, height, channels)
+    elif record is not None:
+        dataset = open_recipe_data(_recipe(target, folder))
+    else:
+        dataset = _prepared_data(_recipe(target, folder))
+    if record is None:
+        chosen = choose_split(dataset, split)
+    else:
+        chosen = choose_unseen(dataset, split, record, own=data is None)
+    samples = judged_by_true_labels(chosen.samples)
+    samples = _in_model_order(samples, dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
     guess = np.argmax(logits, axis=-1)
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
-    return Judged(stored.path, dataset.source, name, names, scores)
+    return Judged(stored.path, dataset.source, chosen.name, names, scores, chosen.remarks)
 
 
 def _opened(data: Path, size: int | None, channels: int) -> Dataset:
     """What `--data` names. The classes are the classifier's: images of one of them do as well."""
-    options = SourceOptions(fewest_classes=1)
-    return open_data(data, options=options, size=size, channels=channels)
+    return open_data(data, size=size, channels=channels, fewest_classes=1)
 
 
-def _own_data(target: Path) -> Dataset:
-    recipe = target / "recipe.yaml" if target.is_dir() else target.parent / "recipe.yaml"
-    if not recipe.is_file():
+def _recipe(target: Path, folder: Path) -> Recipe:
+    path = folder / "recipe.yaml"
+    if not path.is_file():
         raise UsageError(f"{target} says nothing of its data", hint="give --data FILE.h5")
-    prepared = prepare_data(load_recipe(str(recipe)).recipe)
+    return load_recipe(str(path)).recipe
+
+
+def _prepared_data(recipe: Recipe) -> Dataset:
+    """The splits of a run without a record of its images: drawn once more."""
+    prepared = prepare_data(recipe)
     splits = {"train": prepared.train, "validation": prepared.validation}
     if prepared.test is not None:
         splits["test"] = prepared.test
     return replace(prepared.dataset, splits=splits)
-
-
-def _chosen_split(dataset: Dataset, split: str | None) -> tuple[str, Samples]:
-    wanted: Sequence[str] = (split,) if split else ("test", "validation", "train")
-    for name in wanted:
-        if len(dataset.splits.get(name, ())):
-            return name, dataset.splits[name]
-    raise DataError(
-        f"{dataset.source} has no split {' or '.join(wanted)}",
-        hint=f"it has: {', '.join(name for name, part in dataset.splits.items() if len(part))}",
-    )
 
 
 def _in_model_order(

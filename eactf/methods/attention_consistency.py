@@ -6,7 +6,7 @@ original method does so at two sizes, and compares the sizes too. Nothing is era
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ from keras import ops
 from eactf import losses
 from eactf.methods.erasing import CorruptingMethod
 from eactf.methods.transforms import refuse_small_maps, smaller_network, transform_images
+from eactf.methods.views import Views
 
 __all__ = ["AttentionConsistency"]
 
@@ -43,8 +44,8 @@ class AttentionConsistency(CorruptingMethod):
       `consistency_weight`, the original method's on WIDER (0.8 on COCO).
     - `consistency_ramp`: epochs over which both weights grow linearly from nought; 0 is the paper.
       As for EAC, a network from random weights may need it in short runs.
-    - `corruption`: a callable or Keras layer `images -> images` applied before all else.
-    - `crop_padding`: pixels to pad by before a random crop, one for all views; 0: none.
+    - `augmentation`: a corruption and a crop that come first, one for all views of an image
+      (`eactf.Views`); none by default. It takes no pixel noise.
 
     Deviates: the original is for several labels an image (weighted sigmoid); this is for one.
     Logs `loss`, `cross_entropy`, `consistency`, `map_spread` and, with four views,
@@ -72,8 +73,7 @@ class AttentionConsistency(CorruptingMethod):
         scale_weight: float | None = None,
         views: int = 2,
         batch_views: bool = True,
-        corruption: Callable[[Tensor], Tensor] | None = None,
-        crop_padding: int = 0,
+        augmentation: Views = Views(),
         seed: int = 0,
         name: str = "attention_consistency",
     ) -> None:
@@ -85,10 +85,13 @@ class AttentionConsistency(CorruptingMethod):
                 f"{consistency_weight!r} and {consistency_ramp!r}"
             )
         _check_scale_weight(scale_weight, views)
+        if augmentation.pixel_noise > 0.0:
+            raise ValueError(
+                "AttentionConsistency puts no noise on pixels: leave pixel_noise out; received "
+                f"{augmentation.pixel_noise!r}"
+            )
         self.views = views  # `open` builds from it, within the base's own start
-        super().__init__(
-            classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
-        )
+        super().__init__(classifier, augmentation=augmentation, seed=seed, name=name)
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
         self.scale_weight = None if scale_weight is None else float(scale_weight)

@@ -1,4 +1,4 @@
-"""The seam that methods share: a batch, a gradient step, the clock, what is logged.
+"""The seam that methods share, as the author of a method sees it: a batch in, a step, a report.
 
 A method is a `keras.Model` whose `train_step` says what makes it different. What all share stands
 here once:
@@ -7,7 +7,10 @@ here once:
 - `minimize` runs an objective under a tape and applies its gradient to some variables with some
   optimizer, scaled for the global batch and for low precision. A method with two networks calls
   it once a network, an adversarial one once a player;
-- `epoch`, `progress` and `sample_keys` are the clock: what a draw or a ramp may depend on;
+- `epoch`, `progress`, `ramped` and `sample_keys` are the clock (`clock.py`): what a draw or a ramp
+  may depend on;
+- `over_all_replicas` and `own_places` are what a method needs to know of several devices
+  (`replicas.py`);
 - `report` updates the metrics and returns the logs.
 
 How the methods to come sit on it, sketched before it was settled:
@@ -25,9 +28,7 @@ How the methods to come sit on it, sketched before it was settled:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
@@ -35,6 +36,8 @@ import tensorflow as tf
 from keras import ops
 
 from eactf import losses
+from eactf.methods.batch import Batch, columns, pad_rows
+from eactf.methods.clock import ClockedModel, Ticks
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
 
@@ -42,49 +45,8 @@ __all__ = ["Batch", "Method", "refuse_regularizers"]
 
 Tensor = Any
 
-_NO_CLOCK = -1
 
-
-@dataclass(frozen=True)
-class Batch:
-    """One replica's part of a batch.
-
-    `images` is `(n, H, W, C)` float32, `labels` `(n,)` class indices or `(n, L)` soft labels,
-    `ids` `(n,)` int32 or None. `first` is the place of its first sample in the global batch.
-    `count` is n as the data set gave it, 0 for a replica that got nothing (its single blank image
-    is there only to keep the kernels running); `share` is `count` over the global batch's count:
-    the weight of this replica's mean in the global mean.
-    """
-
-    images: Tensor
-    labels: Tensor
-    ids: Tensor | None
-    first: Tensor
-    count: Tensor
-    share: Tensor
-
-    def real(self, rows: Tensor) -> Tensor:
-        """`rows` without the blank one."""
-        return rows[: self.count]
-
-
-class _Clock(keras.callbacks.Callback):
-    """Tells the method which epoch runs and how many steps it has."""
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.model._start_epoch(epoch, self.params.get("steps"))
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.end_epoch(epoch)
-
-
-class _Views(threading.local):
-    """The keys of the batch in work. Replicas are traced in threads of their own."""
-
-    keys: Tensor | None = None
-
-
-class Method(keras.Model):
+class Method(ClockedModel):
     """A classifier in training.
 
     `classifier` is a functional Keras model that ends in global average pooling and a dense layer
@@ -104,11 +66,7 @@ class Method(keras.Model):
     def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:
         super().__init__(name=name)
         self.open(classifier)
-        self.seed = int(seed)
-        self.epoch = self._counter("epoch")
-        self._epoch_start = self._counter("epoch_start")
-        self._steps_per_epoch = self._counter("steps_per_epoch", _NO_CLOCK)
-        self._views = _Views()
+        self.start_clock(seed)
         self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
         self.build((None, *classifier.input_shape[1:]))
 
@@ -164,7 +122,7 @@ class Method(keras.Model):
         if isinstance(data, tf.data.Dataset):
             # Keras' own default is True, of which it then warns that it means nothing here.
             settings.setdefault("shuffle", False)
-        clock = _Clock()
+        clock = Ticks()
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.callbacks.insert(0, clock)
             clock.set_model(self)
@@ -189,11 +147,11 @@ class Method(keras.Model):
 
     def unpack(self, data: Any) -> Batch:
         """One replica's `Batch` of what the data set yielded."""
-        images, labels, ids = self._columns(data)
+        images, labels, ids = columns(data)
         images, count = self._without_empty(images)
         padding = ops.shape(images)[0] - count
-        labels = _pad_rows(labels, padding)
-        ids = None if ids is None else _pad_rows(ops.cast(ids, "int32"), padding)
+        labels = pad_rows(labels, padding)
+        ids = None if ids is None else pad_rows(ops.cast(ids, "int32"), padding)
         first, share = self._place_in_batch(count)
         return Batch(ops.cast(images, "float32"), labels, ids, first, count, share)
 
@@ -240,31 +198,15 @@ class Method(keras.Model):
         logs = self.compute_metrics(None, batch.real(batch.labels), batch.real(logits))
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
 
-    def over_all_replicas(self, rows: Tensor, batch: Batch) -> Tensor:
-        """This replica's `rows`, one a sample, with all others': those of the global batch.
+    def views_of(self, batch: Batch, make: Callable[[Tensor], Any] | None = None) -> Any:
+        """The views of a batch: `make_views` with `sample_keys` bound to the batch's ids."""
+        make = self.make_views if make is None else make
+        with self.keys_of(batch):
+            return make(batch.images)
 
-        In the batch's order and without blank rows; the same on every replica. Gradients flow
-        back to where each row came from.
-        """
-        own = batch.real(rows)
-        if self._replicas() == 1:
-            return own
-        context = tf.distribute.get_replica_context()
-        total = context.all_reduce("sum", batch.count)
-        places = batch.first + ops.arange(batch.count, dtype="int32")
-        shape = tf.concat([[total], tf.shape(own)[1:]], axis=0)
-        return context.all_reduce("sum", tf.scatter_nd(places[:, None], own, shape))
-
-    def own_places(self, batch: Batch, total: Tensor) -> Tensor:
-        """Where this replica's rows stand in the global batch of `total` rows, `(n,)` int32.
-
-        A blank row stands where some other row does.
-        """
-        places = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
-        return ops.minimum(places, total - 1)
-
-    def end_epoch(self, epoch: int) -> None:
-        """What a method does between epochs, outside the graph; `epoch` counts from 0."""
+    def make_views(self, images: Tensor) -> Any:
+        """What the network is shown of `images`; each method says. Override to change it."""
+        raise NotImplementedError(f"{type(self).__name__} has no make_views")
 
     def sample_scores(self, images: Tensor) -> Mapping[str, Tensor]:
         """What the method has to say of single images, `(n,)` float32 each, by name."""
@@ -274,150 +216,6 @@ class Method(keras.Model):
     def metrics(self) -> list[Any]:
         known: list[Any] = super().metrics
         return known + [t for t in self.part_trackers.values() if all(t is not k for k in known)]
-
-    # The clock: what draws and ramps may depend on.
-
-    @property
-    def progress(self) -> Tensor:
-        """Epochs done, with the fraction of the running one, as a float32 scalar.
-
-        An epoch whose number of steps is not known counts as half done throughout. Infinity
-        before any `fit`, whose clock this is: in a loop of one's own a ramp is over.
-        """
-        done = ops.cast(self.optimizer.iterations, "int32") - self._epoch_start.value
-        steps = ops.cast(self._steps_per_epoch.value, "float32")
-        fraction = ops.cast(done, "float32") / ops.maximum(steps, 1.0)
-        fraction = ops.where(steps > 0, ops.minimum(fraction, 1.0), 0.5)
-        epochs = ops.cast(self.epoch.value, "float32") + fraction
-        return ops.where(steps < 0, float("inf"), epochs)
-
-    def ramped(self, weight: float, epochs: float) -> Tensor:
-        """`weight` at this step where it grows linearly from nought over `epochs`; 0: at once."""
-        if epochs == 0.0:
-            return weight
-        return weight * ops.minimum(self.progress / epochs, 1.0)
-
-    def sample_keys(self, images: Tensor, stream: int) -> Tensor:
-        """Integer keys `(n, 4)` for random draws: (seed, stream, epoch, id), a row a sample.
-
-        Within a training step whose data carries no ids, and outside one, the sample's place
-        stands for the id.
-        """
-        ids = self._views.keys
-        if ids is None:
-            ids = ops.arange(ops.shape(images)[0], dtype="int32")
-        row = [self.seed & 0x7FFFFFFF, stream, ops.cast(self.epoch.value, "int32")]
-        columns = [ops.zeros_like(ids) + ops.cast(value, "int32") for value in row]
-        return ops.stack([*columns, ops.cast(ids, "int32")], axis=1)
-
-    def views_of(self, batch: Batch, make: Callable[[Tensor], Any] | None = None) -> Any:
-        """The views of a batch: `make_views` with `sample_keys` bound to the batch's ids."""
-        make = self.make_views if make is None else make
-        self._views.keys = batch.ids if batch.ids is not None else self._places(batch)
-        try:
-            return make(batch.images)
-        finally:
-            self._views.keys = None
-
-    def make_views(self, images: Tensor) -> Any:
-        """What the network is shown of `images`; each method says. Override to change it."""
-        raise NotImplementedError(f"{type(self).__name__} has no make_views")
-
-    # Inner workings.
-
-    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        """The reported metrics over all replicas.
-
-        Where a step leaves a metric out, Keras falls back on the mean of the replicas' own
-        values, which is wrong as soon as one has more samples than another.
-        """
-        running = self.get_metrics_result()
-        return {name: running.get(name, value) for name, value in logs.items()}
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Build metrics and optimizer before the replicas run, from shapes alone.
-
-        Keras does so by averaging the replicas' parts of the first batch, which fails where they
-        differ in size.
-        """
-        if self._distribute_strategy is None:
-            return
-        images = keras.KerasTensor((None, *self.classifier.input_shape[1:]))
-        labels = self._label_form(iterator)
-        with self._distribute_strategy.scope():
-            self._symbolic_build(data_batch=(images, labels))
-
-    def _label_form(self, iterator: Any) -> Any:
-        """Shape and dtype of the labels, from one replica's part of the first batch."""
-        for _, _, batches in iterator:
-            parts = self._distribute_strategy.experimental_local_results(next(batches)[1])
-            shape = (None, *parts[0].shape[1:])
-            shape = (None,) if shape == (None, 1) else shape
-            return keras.KerasTensor(shape, keras.backend.standardize_dtype(parts[0].dtype))
-        return keras.KerasTensor((None,), "int32")
-
-    def _start_epoch(self, epoch: int, steps: int | None) -> None:
-        self.epoch.assign(epoch)
-        self._epoch_start.assign(ops.cast(self.optimizer.iterations, "int32"))
-        self._steps_per_epoch.assign(steps or 0)
-
-    def _counter(self, name: str, start: int = 0) -> Any:
-        initial = keras.initializers.Constant(start)
-        return self.add_weight(
-            shape=(), dtype="int32", initializer=initial, trainable=False, name=name
-        )
-
-    def _columns(self, data: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-            raise ValueError(
-                "a training data set must yield (image, label) or (image, label, id); received "
-                f"{len(data) if isinstance(data, (tuple, list)) else type(data).__name__}"
-            )
-        images, labels, *rest = data
-        if len(labels.shape) == 2 and labels.shape[1] == 1:
-            labels = labels[:, 0]
-        ids = rest[0] if rest else None
-        if ids is not None and not keras.backend.is_int_dtype(ids.dtype):
-            # Keras puts sample_weight and class_weight in this place.
-            raise ValueError(
-                "the third column is the samples' ids, integers (sample and class weights are not "
-                f"taken); received {keras.backend.standardize_dtype(ids.dtype)}"
-            )
-        return images, labels, ids
-
-    def _without_empty(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images with one blank row where a replica got none, and the count before that.
-
-        The last batch of an epoch may hold fewer images than there are replicas; kernels and
-        batch statistics of nothing are errors or not numbers.
-        """
-        count = ops.shape(images)[0]
-        if self._replicas() == 1:
-            return images, count
-        return _pad_rows(images, ops.cast(ops.equal(count, 0), "int32")), count
-
-    def _place_in_batch(self, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Where this replica's samples start in the global batch, and their share of it."""
-        replicas = self._replicas()
-        if replicas == 1:
-            return ops.zeros((), "int32"), ops.ones((), "float32")
-        context = tf.distribute.get_replica_context()
-        own = ops.one_hot(context.replica_id_in_sync_group, replicas, dtype="float32")
-        counts = context.all_reduce("sum", own * ops.cast(count, "float32"))
-        before = ops.sum(counts * ops.cast(ops.cumsum(own) == 0, "float32"))
-        return ops.cast(before, "int32"), ops.sum(counts * own) / ops.sum(counts)
-
-    def _row_weight(self, share: Tensor) -> Tensor | None:
-        """1 for rows that the batch statistics are to count, 0 for an empty replica's blank."""
-        return None if self._replicas() == 1 else ops.cast(share > 0, "float32")
-
-    def _places(self, batch: Batch) -> Tensor:
-        """Keys for samples without ids: the step and the place in the global batch."""
-        place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
-        return place + ops.cast(self.optimizer.iterations, "int32") * 65_536
-
-    def _replicas(self) -> int:
-        return int(self.distribute_strategy.num_replicas_in_sync)
 
     def _computes_in_float16(self) -> bool:
         return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
@@ -443,9 +241,3 @@ def refuse_regularizers(classifier: keras.Model) -> None:
                 "weights in the optimizer: L2(x) is eactf.optimizers.Adam or SGD with "
                 "coupled_weight_decay=2*x, for every weight"
             )
-
-
-def _pad_rows(rows: Tensor, padding: Tensor) -> Tensor:
-    if isinstance(padding, int) and padding == 0:
-        return rows
-    return tf.pad(rows, [[0, padding]] + [[0, 0]] * (len(rows.shape) - 1))

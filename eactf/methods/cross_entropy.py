@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.erasing import OneViewMethod
+from eactf.methods.views import Erasing, Views
 
 __all__ = ["CrossEntropy"]
 
@@ -21,13 +22,16 @@ class CrossEntropy(OneViewMethod):
     """Train a classifier with softmax cross-entropy, erasing and mirroring each image at random.
 
     The baseline that EAC's tables are read against ("also trained with erase and flip", EAC,
-    section 4.3). `flip_probability` is in [0, 1]; the erasing settings, `corruption`,
-    `crop_padding` and `seed` are EAC's. Off by default: `pixel_noise`, the probability of Gaussian
-    noise on the pixels of an image that is not mirrored (`eactf.nn.pixel_noise`; with
-    `flip_probability` at most 1 in all); and what is often tried first against wrong labels,
-    `label_smoothing` in [0, 1) (`losses.smooth_labels`) and `generalized`, the exponent q in
-    (0, 1] of generalised cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
-    Logs `loss`.
+    section 4.3).
+
+    - `flip_probability`: the share of the images that are mirrored, in [0, 1].
+    - `erasing`, `augmentation` and `seed` are EAC's. An image is mirrored or gets pixel noise or
+      neither, never both: the two probabilities are at most 1 together.
+    - What is often tried first against wrong labels, off by default: `label_smoothing` in [0, 1)
+      (`losses.smooth_labels`), and `generalized`, the exponent q in (0, 1] of generalised
+      cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+
+    Logs `loss`. Raises `ValueError` on values out of range.
     """
 
     def __init__(
@@ -37,13 +41,8 @@ class CrossEntropy(OneViewMethod):
         label_smoothing: float = 0.0,
         generalized: float | None = None,
         flip_probability: float = 0.5,
-        erase_probability: float = 0.5,
-        erase_area: tuple[float, float] = (0.02, 0.25),
-        erase_aspect: tuple[float, float] = (0.3, 3.3),
-        erase_fill: float | Sequence[float] | None = None,
-        corruption: Callable[[Tensor], Tensor] | None = None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing = Erasing(),
+        augmentation: Views = Views(),
         seed: int = 0,
         name: str = "cross_entropy",
     ) -> None:
@@ -54,13 +53,8 @@ class CrossEntropy(OneViewMethod):
         super().__init__(
             classifier,
             flip_probability=flip_probability,
-            erase_probability=erase_probability,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-            erase_fill=erase_fill,
-            corruption=corruption,
-            crop_padding=crop_padding,
-            pixel_noise=pixel_noise,
+            erasing=erasing,
+            augmentation=augmentation,
             seed=seed,
             name=name,
         )

@@ -8,7 +8,7 @@ the face.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ from eactf.methods.transforms import (
     smaller_network,
     transform_images,
 )
+from eactf.methods.views import Erasing, Views
 from eactf.nn.counter_random import uniform
 
 __all__ = ["EAC"]
@@ -60,17 +61,10 @@ class EAC(ErasingMethod):
       compared, drawn anew in every epoch; the mean is over that part. 1 is the paper. A step costs
       about 1 + `consistency_share` steps of cross-entropy; 1/3 was no less accurate than 1 where it
       was measured (benchmarks/README.md). On several devices each draws from its own samples.
-    - `erase_probability`, `erase_area`, `erase_aspect`: see `eactf.nn.erase`; the published
-      code's values by default. `erase_fill`: one value or one a channel; by default the mean
-      that the classifier's normalisation takes away, 0 where it has none.
-    - `corruption`: a callable or Keras layer `images -> images` applied before erasing
-      (`keras_cv.layers.RandomGaussianBlur`, ...).
-    - `crop_padding`: pixels to pad by before a random crop (`eactf.nn.cropping.random_crop`) that
-      both views share, made before erasing; 0: none. 4 is usual at 32 x 32.
-    - `pixel_noise`: probability of Gaussian noise on the original view's pixels, for images in
-      0..255, added before erasing (`eactf.nn.pixel_noise`); a mirrored pair shares it, of an
-      independent pair the second view has none. 0 is the paper ("only flip and erasing"), 0.5 its
-      published code.
+    - `erasing`: how blocks are erased, an `eactf.Erasing`; the published code's by default.
+    - `augmentation`: what is done to the images before that, an `eactf.Views`; nothing by default,
+      which is the paper ("only flip and erasing"). Both views share the corruption and the crop. A
+      mirrored pair shares the pixel noise too, of an independent pair the second view has none.
     - `seed`: with the epoch and the sample's id, decides every crop, noise and erased block.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
@@ -81,7 +75,7 @@ class EAC(ErasingMethod):
     >>> import numpy as np
     >>> import eactf
     >>> network = eactf.build_classifier("resnet10", image_size=64, channels=1, classes=3, width=4)
-    >>> model = eactf.EAC(network, consistency_weight=5.0, pair="mirrored")
+    >>> model = eactf.EAC(network, consistency_weight=5.0, erasing=eactf.Erasing(probability=0.7))
     >>> model.compile(optimizer=eactf.optimizers.Adam(2e-4, coupled_weight_decay=1e-4))
     >>> images = np.zeros((4, 64, 64, 1), "uint8")
     >>> history = model.fit(images, np.array([0, 1, 2, 0]), epochs=1, verbose=0)
@@ -103,13 +97,8 @@ class EAC(ErasingMethod):
         transform: str = "flip",
         batch_views: bool = False,
         consistency_share: float = 1.0,
-        erase_probability: float = 0.5,
-        erase_area: tuple[float, float] = (0.02, 0.25),
-        erase_aspect: tuple[float, float] = (0.3, 3.3),
-        erase_fill: float | Sequence[float] | None = None,
-        corruption: Callable[[Tensor], Tensor] | None = None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing = Erasing(),
+        augmentation: Views = Views(),
         seed: int = 0,
         name: str = "eac",
     ) -> None:
@@ -135,13 +124,8 @@ class EAC(ErasingMethod):
         self.transform = transform  # `open` builds from it, within the base's own start
         super().__init__(
             classifier,
-            erase_probability=erase_probability,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-            erase_fill=erase_fill,
-            corruption=corruption,
-            crop_padding=crop_padding,
-            pixel_noise=pixel_noise,
+            erasing=erasing,
+            augmentation=augmentation,
             seed=seed,
             name=name,
         )
@@ -198,7 +182,8 @@ class EAC(ErasingMethod):
         mirrored (turned, shrunk).
         """
         images = self.corrupted(images)
-        noisy = self.noisy(images, self.pixel_noise) if self.pixel_noise > 0.0 else images
+        probability = self.augmentation.pixel_noise
+        noisy = self.noisy(images, probability) if probability > 0.0 else images
         original = self.erased(noisy, _ORIGINAL)
         if self.pair == "mirrored":
             return original, self.transformed(original)

@@ -1,18 +1,18 @@
-"""What methods share that erase blocks of their training images, or add noise to them."""
+"""What methods share that erase blocks of their training images, or disturb them otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
 from keras import ops
 
 from eactf.methods.base import Method
+from eactf.methods.views import Erasing, Views
 from eactf.nn.counter_random import uniform
-from eactf.nn.cropping import check_padding, random_crop
-from eactf.nn.erasing import check_erasing, erase
-from eactf.nn.pixel_noise import add_pixel_noise, check_pixel_noise
+from eactf.nn.cropping import random_crop
+from eactf.nn.erasing import erase
+from eactf.nn.pixel_noise import add_pixel_noise
 from eactf.nn.pixels import mean_pixel
 
 __all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
@@ -23,26 +23,13 @@ _ERASE, _FLIP, _CROP, _NOISE = 0, 2, 6, 7  # 1 and 8 are EAC's, 3 to 5 RUL's
 
 
 class CorruptingMethod(Method):
-    """A method whose images pass a corruption and a random crop first.
-
-    `corruption` is a callable or Keras layer `images -> images`, None for none. `crop_padding` is
-    that of `eactf.nn.cropping.random_crop`, 0 for no crop; what lies outside the image is the mean
-    that the classifier's normalisation takes away. Raises `ValueError` on a padding out of range.
-    """
+    """A method whose images pass a corruption and a random crop first, as `augmentation` says."""
 
     def __init__(
-        self,
-        classifier: keras.Model,
-        *,
-        corruption: Callable[[Tensor], Tensor] | None,
-        crop_padding: int = 0,
-        seed: int,
-        name: str,
+        self, classifier: keras.Model, *, augmentation: Views, seed: int, name: str
     ) -> None:
-        check_padding(crop_padding)
         super().__init__(classifier, seed=seed, name=name)
-        self.corruption = corruption
-        self.crop_padding = int(crop_padding)
+        self.augmentation = augmentation
 
     def corrupted(self, images: Tensor) -> Tensor:
         """`images` through the corruption and the crop, where there are any; the dtype is kept.
@@ -50,20 +37,19 @@ class CorruptingMethod(Method):
         All views are made of what comes out: they share one crop, so that their maps are of the
         same places.
         """
-        if self.corruption is not None:
-            images = ops.cast(self.corruption(images), images.dtype)
-        if self.crop_padding == 0:
+        corruption, padding = self.augmentation.corruption, self.augmentation.crop_padding
+        if corruption is not None:
+            images = ops.cast(corruption(images), images.dtype)
+        if padding == 0:
             return images
         keys = self.sample_keys(images, _CROP)
-        return random_crop(images, keys, self.crop_padding, mean_pixel(self.classifier))
+        return random_crop(images, keys, padding, mean_pixel(self.classifier))
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
-        corruption = self.corruption
         return {
             "classifier": serialize(self.classifier),
-            "corruption": None if corruption is None else serialize(corruption),
-            "crop_padding": self.crop_padding,
+            "augmentation": serialize(self.augmentation),
             "seed": self.seed,
             "name": self.name,
         }
@@ -71,45 +57,25 @@ class CorruptingMethod(Method):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         deserialize = keras.saving.deserialize_keras_object
-        built = {key: deserialize(config[key]) for key in ("classifier", "corruption")}
-        return cls(**{**config, **built})
+        objects = {"classifier", "augmentation", "erasing"}
+        return cls(**{k: deserialize(v) if k in objects else v for k, v in config.items()})
 
 
 class ErasingMethod(CorruptingMethod):
-    """A method with erasing settings and, before erasing, a corruption and a random crop.
-
-    `erase_probability`, `erase_area` and `erase_aspect` are those of `eactf.nn.erase`.
-    `erase_fill` is one value or one a channel; None for the mean that the classifier's
-    normalisation takes away, 0 where it has none. `corruption` and `crop_padding` are those of
-    `CorruptingMethod`. `pixel_noise` is the probability of noise on an image's pixels
-    (`eactf.nn.pixel_noise.add_pixel_noise`), added after those and before erasing; 0: none. Raises
-    `ValueError` on settings out of range.
-    """
+    """A method that erases blocks as `erasing` says, after all that `augmentation` asks for."""
 
     def __init__(
         self,
         classifier: keras.Model,
         *,
-        erase_probability: float,
-        erase_area: tuple[float, float],
-        erase_aspect: tuple[float, float],
-        erase_fill: float | Sequence[float] | None,
-        corruption: Callable[[Tensor], Tensor] | None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing,
+        augmentation: Views,
         seed: int,
         name: str,
     ) -> None:
-        check_erasing(erase_probability, erase_area, erase_aspect)
-        check_pixel_noise(pixel_noise)
-        super().__init__(
-            classifier, corruption=corruption, crop_padding=crop_padding, seed=seed, name=name
-        )
-        self.erase_probability = float(erase_probability)
-        self.erase_area = erase_area
-        self.erase_aspect = erase_aspect
-        self.erase_fill = mean_pixel(classifier) if erase_fill is None else erase_fill
-        self.pixel_noise = float(pixel_noise)
+        super().__init__(classifier, augmentation=augmentation, seed=seed, name=name)
+        self.erasing = erasing
+        self._fill = mean_pixel(classifier) if erasing.fill is None else erasing.fill
 
     def noisy(self, images: Tensor, probability: float) -> Tensor:
         """`images`, some with pixel noise, drawn with `probability` each."""
@@ -117,32 +83,21 @@ class ErasingMethod(CorruptingMethod):
 
     def erased(self, images: Tensor, stream: int) -> Tensor:
         """`images` with blocks erased; another `stream` draws other blocks for the same samples."""
-        return erase(
-            images,
-            self.sample_keys(images, stream),
-            self.erase_probability,
-            self.erase_area,
-            self.erase_aspect,
-            self.erase_fill,
-        )
+        keys = self.sample_keys(images, stream)
+        how = self.erasing
+        return erase(images, keys, how.probability, how.area, how.aspect, self._fill)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "erase_probability": self.erase_probability,
-            "erase_area": list(self.erase_area),
-            "erase_aspect": list(self.erase_aspect),
-            "erase_fill": self.erase_fill,
-            "pixel_noise": self.pixel_noise,
-        }
+        erasing = keras.saving.serialize_keras_object(self.erasing)
+        return {**super().get_config(), "erasing": erasing}
 
 
 class OneViewMethod(ErasingMethod):
     """A method that sees each image once, erased and mirrored or noisy at random.
 
-    `flip_probability` and `pixel_noise`, in [0, 1] and together at most 1, are decided by one draw:
-    an image is mirrored, or gets pixel noise, or neither, never both (0.25 each in the published
-    code of SCN and RUL). The other settings are those of `ErasingMethod`.
+    `flip_probability` and the augmentation's `pixel_noise`, in [0, 1] and together at most 1, are
+    decided by one draw: an image is mirrored, or gets pixel noise, or neither, never both (0.25
+    each in the published code of SCN and RUL).
     """
 
     def __init__(
@@ -150,34 +105,20 @@ class OneViewMethod(ErasingMethod):
         classifier: keras.Model,
         *,
         flip_probability: float,
-        erase_probability: float,
-        erase_area: tuple[float, float],
-        erase_aspect: tuple[float, float],
-        erase_fill: float | Sequence[float] | None,
-        corruption: Callable[[Tensor], Tensor] | None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing,
+        augmentation: Views,
         seed: int,
         name: str,
     ) -> None:
         if not 0.0 <= flip_probability <= 1.0:
             raise ValueError(f"flip_probability must be in [0, 1]; received {flip_probability!r}")
-        if flip_probability + pixel_noise > 1.0:
+        if flip_probability + augmentation.pixel_noise > 1.0:
             raise ValueError(
                 "an image is mirrored or noisy, never both: flip_probability + pixel_noise must be "
-                f"at most 1; received {flip_probability!r} and {pixel_noise!r}"
+                f"at most 1; received {flip_probability!r} and {augmentation.pixel_noise!r}"
             )
         super().__init__(
-            classifier,
-            erase_probability=erase_probability,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-            erase_fill=erase_fill,
-            corruption=corruption,
-            crop_padding=crop_padding,
-            pixel_noise=pixel_noise,
-            seed=seed,
-            name=name,
+            classifier, erasing=erasing, augmentation=augmentation, seed=seed, name=name
         )
         self.flip_probability = float(flip_probability)
 
@@ -186,8 +127,9 @@ class OneViewMethod(ErasingMethod):
         images = self.corrupted(images)
         draw = uniform(self.sample_keys(images, _FLIP), 1)[:, :, None, None]
         mirrored = draw < self.flip_probability
-        if self.pixel_noise > 0.0:
-            others = draw >= self.flip_probability + self.pixel_noise
+        pixel_noise = self.augmentation.pixel_noise
+        if pixel_noise > 0.0:
+            others = draw >= self.flip_probability + pixel_noise
             whole = ops.logical_or(mirrored, others)
             images = ops.where(whole, images, self.noisy(images, 1.0))
         images = self.erased(images, _ERASE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ from keras import layers, ops
 from eactf import losses
 from eactf.methods.base import Batch, refuse_regularizers
 from eactf.methods.erasing import OneViewMethod
+from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.counter_random import uniform
 from eactf.nn.normalization import composed_normalization
@@ -47,8 +48,8 @@ class RUL(OneViewMethod):
     - `embedding`: 64 numbers. `dropout`: 0.4, element-wise, before each branch's dense layer.
     - `head_rate`: the last dense layer learns at this multiple of the learning rate, 10 in the
       published code; other than 1 it needs an optimizer of `eactf.optimizers`.
-    - `flip_probability`, `pixel_noise`, the erasing settings, `corruption` and `crop_padding` are
-      CrossEntropy's; the published code has 0.25 for each of the first two.
+    - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
+      0.25 for the first and for the pixel noise of the last.
 
     The map has a fixed size, so the classifier must have one too. The embedding of a batch of one
     sample has no variance (the published code stops there with an error): it is normalised by the
@@ -79,13 +80,8 @@ class RUL(OneViewMethod):
         dropout: float = 0.4,
         head_rate: float = 10.0,
         flip_probability: float = 0.5,
-        erase_probability: float = 0.5,
-        erase_area: tuple[float, float] = (0.02, 0.25),
-        erase_aspect: tuple[float, float] = (0.3, 3.3),
-        erase_fill: float | Sequence[float] | None = None,
-        corruption: Callable[[Tensor], Tensor] | None = None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing = Erasing(),
+        augmentation: Views = Views(),
         seed: int = 0,
         name: str = "rul",
     ) -> None:
@@ -99,13 +95,8 @@ class RUL(OneViewMethod):
         super().__init__(
             classifier,
             flip_probability=flip_probability,
-            erase_probability=erase_probability,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-            erase_fill=erase_fill,
-            corruption=corruption,
-            crop_padding=crop_padding,
-            pixel_noise=pixel_noise,
+            erasing=erasing,
+            augmentation=augmentation,
             seed=seed,
             name=name,
         )

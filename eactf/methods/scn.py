@@ -7,7 +7,7 @@ against its label gets another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from eactf.methods.base import Batch
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.ledger import RelabelLedger
 from eactf.methods.memory import SampleMemory
+from eactf.methods.views import Erasing, Views
 
 __all__ = ["SCN"]
 
@@ -48,8 +49,8 @@ class SCN(OneViewMethod):
       one half).
     - `relabel_epoch`: 10; None never relabels. `relabel`: `"all"` looks at every sample (the
       published code), `"low_importance"` at the batch's less important group (the paper).
-    - `flip_probability`, `pixel_noise`, the erasing settings, `corruption` and `crop_padding` are
-      CrossEntropy's; the published code has 0.25 for each of the first two.
+    - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
+      0.25 for the first and for the pixel noise of the last.
 
     `ledger` records every change of a label (`RelabelLedger`) and is saved with the weights, in
     `.keras` and `.weights.h5` files; `memory.table("given", "label")` has each sample's label as
@@ -97,13 +98,8 @@ class SCN(OneViewMethod):
         relabel_margin: float = 0.2,
         relabel: str = "all",
         flip_probability: float = 0.5,
-        erase_probability: float = 0.5,
-        erase_area: tuple[float, float] = (0.02, 0.25),
-        erase_aspect: tuple[float, float] = (0.3, 3.3),
-        erase_fill: float | Sequence[float] | None = None,
-        corruption: Callable[[Tensor], Tensor] | None = None,
-        crop_padding: int = 0,
-        pixel_noise: float = 0.0,
+        erasing: Erasing = Erasing(),
+        augmentation: Views = Views(),
         seed: int = 0,
         name: str = "scn",
     ) -> None:
@@ -112,13 +108,8 @@ class SCN(OneViewMethod):
         super().__init__(
             classifier,
             flip_probability=flip_probability,
-            erase_probability=erase_probability,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-            erase_fill=erase_fill,
-            corruption=corruption,
-            crop_padding=crop_padding,
-            pixel_noise=pixel_noise,
+            erasing=erasing,
+            augmentation=augmentation,
             seed=seed,
             name=name,
         )

@@ -47,6 +47,7 @@ class Declaration:
     vote_dtype: np.dtype = layout.VOTE_TYPES[0]
     has_targets: bool = False
     has_names: bool = False
+    has_digests: bool = False
     columns: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +96,8 @@ class Declaration:
             yield Array("votes", (n, len(self.vote_columns)), self.vote_dtype, missing=0)
         if self.has_targets:
             yield Array("targets", (n, len(self.class_names)), layout.TARGET, missing=0)
+        if self.has_digests:
+            yield Array("digest", (n,), layout.DIGEST)
         for name, width in self.widths.items():
             yield Array(self.array_of_column(name), (n,), np.dtype(f"S{width}"))
 

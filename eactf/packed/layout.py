@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 __all__ = [
+    "DIGEST",
     "FORMAT",
     "ID",
     "IMAGE",
@@ -29,6 +30,7 @@ VERSION = 1
 
 IMAGE = np.dtype("u1")
 ID = np.dtype("<i8")
+DIGEST = np.dtype("<u8")
 SPLIT = np.dtype("u1")
 LABEL = np.dtype("<i2")
 TARGET = np.dtype("<f4")

@@ -15,6 +15,7 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
+from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.declaration import Array, Declaration
 from eactf.packed.exact import copy_rows
@@ -74,6 +75,7 @@ class PackedWriter:
         vote_dtype: str = "uint8",
         has_targets: bool = False,
         has_names: bool = False,
+        has_digests: bool = False,
         columns: Mapping[str, int] | None = None,
         may_fall_short: bool = False,
         overwrite: bool = False,
@@ -89,6 +91,7 @@ class PackedWriter:
             vote_dtype=np.dtype(vote_dtype),
             has_targets=has_targets,
             has_names=has_names,
+            has_digests=has_digests,
             columns=dict(columns or {}),
         )
         self.path = Path(path)
@@ -122,8 +125,12 @@ class PackedWriter:
         votes: np.ndarray | None = None,
         names: np.ndarray | None = None,
         columns: Mapping[str, np.ndarray] | None = None,
+        digests: np.ndarray | None = None,
     ) -> None:
-        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown."""
+        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown.
+
+        Digests are for all images or for none.
+        """
         rows = self._reserve(split, len(images))
         if np.asarray(images).dtype != layout.IMAGE:
             raise DataError(f"images are {np.asarray(images).dtype}, a packed file holds uint8")
@@ -140,6 +147,8 @@ class PackedWriter:
             self._put("votes", checked_votes(votes, self._declared.vote_dtype), rows)
         if targets is not None:
             self._put("targets", checked_targets(targets), rows)
+        if digests is not None:
+            self._put("digest", digests, rows)
         if names is not None:
             self._put_names(names, rows)
         for name, texts in (columns or {}).items():
@@ -289,7 +298,7 @@ class PackedWriter:
             number = re.search(r"errno = (\d+)", str(error))
             reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None)
             raise DataError(
-                f"{self.path} cannot be written: {reason or error}",
+                f"{self.path} cannot be written: {reason or reason_of(error)}",
                 hint="check that the folder may be written to and that the disk is not full",
             ) from error
 

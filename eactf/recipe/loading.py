@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from eactf.errors import Problem, RecipeError, UsageError
+from eactf.foreign import reason_of
 from eactf.recipe.layers import Layers
 from eactf.recipe.overrides import put_overrides
 from eactf.recipe.problems import find_problems
@@ -31,11 +32,14 @@ def load_recipe(
     name_or_path: str,
     overrides: Sequence[str] = (),
     extra: Mapping[str, tuple[object, str]] = NOTHING,
+    planned: Mapping[str, tuple[object, str]] = NOTHING,
 ) -> ResolvedRecipe:
     """Load a shipped recipe by name, or a file that ends in .yaml or .yml.
 
     `overrides` are `a.b=c` texts as given to --set, the value read as YAML 1.2; `extra` are typed
-    values with the label to name them by: `{"data.path": ("faces.h5", "--data")}`. Later ones win.
+    values with the label to name them by: `{"data.path": ("faces.h5", "--data")}`; `planned` are
+    such values in place of the file's; a section of which they set a key is theirs alone. Later
+    ones win.
     A data path set so makes `data.source` packed. A choice set so (`method.name`, `noise.kind`,
     ...) drops the keys of the file that serve only the choice it replaces.
 
@@ -48,9 +52,9 @@ def load_recipe(
     name, where, text = _read(name_or_path)
     document = parse(text, where)
     layers = _file_layer(document, where)
+    _put_planned(layers, planned)
     problems = [*document.problems, *put_overrides(layers, overrides, extra)]
     layers.settle()
-    dropped = tuple(dotted(path) for path in layers.dropped)
     recipe = None
     try:
         recipe = Recipe.model_validate(layers.tree())
@@ -65,9 +69,8 @@ def load_recipe(
         recipe=recipe,
         sources=_sources(recipe, layers),
         header=read_header(text),
-        dropped=dropped,
-        # What a shipped recipe says the user never set, and need not hear of.
-        missed=dropped if name_or_path.endswith(SUFFIXES) else (),
+        dropped=tuple(dotted(path) for path in layers.dropped),
+        shipped=not name_or_path.endswith(SUFFIXES),
     )
 
 
@@ -91,7 +94,7 @@ def _read_file(path: Path) -> str:
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", hint=_shipped_hint(path)) from None
     except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or str(fault)
+        reason = getattr(fault, "strerror", None) or reason_of(fault)
         raise UsageError(f"cannot read recipe {path}: {reason.lower()}") from None
     if len(content) > MAX_BYTES:
         raise UsageError(f"recipe {path} is larger than {MAX_BYTES // 1_000_000} MB")
@@ -138,6 +141,16 @@ def _put(layers: Layers, path: tuple[str, ...], value: object) -> None:
             _put(layers, (*path, key), inner)
         return
     layers.put(path, value, layers.places[path], override=False)
+
+
+def _put_planned(layers: Layers, planned: Mapping[str, tuple[object, str]]) -> None:
+    """Put planned values in the file's place; what they leave out of a section is default."""
+    paths = {tuple(key.split(".")): value for key, value in planned.items()}
+    for section in {path[0] for path in paths}:
+        for path in [path for path in layers.settings if path[0] == section]:
+            del layers.settings[path]
+    for path, (value, label) in paths.items():
+        layers.put(path, value, label, override=False)
 
 
 def _sources(recipe: Recipe, layers: Layers) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eactf.data.opened import holds_images
 from eactf.errors import DataError, UsageError
-from eactf.intake.readers.catalogue import all_cards
+from eactf.intake.readers.catalogue import all_cards, published_name
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
 from eactf.recipe import load_recipe
@@ -85,11 +85,7 @@ def _opened(path: Path) -> Dataset:
 
 
 def _own_name(path: Path) -> str:
-    dataset = _opened(path)
-    titles = {card.title: card.name for card in all_cards()}
-    if dataset.source.startswith("FERPlus"):
-        return "ferplus"
-    return titles.get(str(dataset.notes.get("dataset")), path.stem)
+    return published_name(_opened(path)) or path.stem
 
 
 def chosen_names(option: str, given: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
@@ -124,6 +120,9 @@ def table_cells(work: Work, data: TableData) -> list[Cell]:
         settings = [*work.table.settings(place, work.budget), *_weights(work, place)]
         if data.path is None:
             settings.append(f"data.source={DRAWN_FACES}")
+        elif not any(setting.startswith("noise.") for setting in settings):
+            # The table is what asks for its noise, whoever's data it is put on.
+            settings.append(f"noise.kind={load_recipe(recipe, settings).recipe.noise.kind}")
         cells += [
             make_cell(
                 _row(data, place),

@@ -13,12 +13,14 @@ import numpy as np
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 from eactf.methods.attention_consistency import AttentionConsistency
 from eactf.methods.base import Method
 from eactf.methods.cross_entropy import CrossEntropy
 from eactf.methods.eac import EAC
 from eactf.methods.rul import RUL
 from eactf.methods.scn import SCN
+from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
 from eactf.nn.weight_import import (
@@ -33,6 +35,7 @@ from eactf.recipe import (
     CrossEntropySettings,
     EacSettings,
     ErasingSettings,
+    MethodSettings,
     OneViewSettings,
     Recipe,
     RulSettings,
@@ -140,7 +143,7 @@ def build_model(
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"model.backbone = {recipe.model.backbone} cannot be built for images of "
-            f"{form.size} px and {form.channels} channels: {reason}"
+            f"{form.size} px and {form.channels} channels: {reason_of(reason)}"
         ) from reason
     if weights is not None:
         weights.apply(classifier)
@@ -162,9 +165,13 @@ def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Me
     """
     settings = recipe.method
     try:
-        return _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
+        method = _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
     except (ImportError, ValueError) as reason:
-        raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
+        raise UsageError(
+            f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
+        ) from reason
+    method.repeats_samples = recipe.data.balance != "none"
+    return method
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -211,18 +218,22 @@ def pixel_statistics(
     return mean, std
 
 
-def _erasing(settings: ErasingSettings | EacSettings) -> dict[str, Any]:
-    return {
-        "erase_probability": settings.erase.probability,
-        "erase_area": settings.erase.area,
-        "erase_aspect": settings.erase.aspect,
-    }
+def _erasing(settings: ErasingSettings | EacSettings) -> Erasing:
+    how = settings.erase
+    return Erasing(probability=how.probability, area=how.area, aspect=how.aspect)
+
+
+def _views(settings: MethodSettings, about: _About, *, instead: str = "erase") -> Views:
+    """What is done to the images first; `instead` is `corruption`'s."""
+    return Views(
+        corruption=corruption(settings.corruptions, about.seed, instead=instead),
+        crop_padding=settings.crop_padding,
+        pixel_noise=getattr(settings, "pixel_noise", 0.0),
+    )
 
 
 def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) -> Method:
-    erasing = _erasing(settings)
-    if settings.corruption != "erase":
-        erasing["erase_probability"] = 0.0
+    erases = settings.corruption == "erase"
     return EAC(
         classifier,
         settings.consistency_weight,
@@ -232,10 +243,8 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         transform=settings.transform,
         batch_views=settings.batch_views,
         consistency_share=settings.consistency_share,
-        pixel_noise=settings.pixel_noise,
-        **erasing,
-        corruption=corruption(settings.corruptions, about.seed, instead=settings.corruption),
-        crop_padding=settings.crop_padding,
+        erasing=_erasing(settings) if erases else Erasing(probability=0.0),
+        augmentation=_views(settings, about, instead=settings.corruption),
         seed=about.seed,
     )
 
@@ -250,8 +259,7 @@ def _build_attention_consistency(
         scale_weight=settings.scale_weight,
         views=settings.views,
         batch_views=settings.batch_views,
-        corruption=corruption(settings.corruptions, about.seed),
-        crop_padding=settings.crop_padding,
+        augmentation=_views(settings, about),
         seed=about.seed,
     )
 
@@ -294,10 +302,8 @@ def _build_rul(settings: RulSettings, classifier: keras.Model, about: _About) ->
 def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
     return {
         "flip_probability": settings.flip_probability,
-        "pixel_noise": settings.pixel_noise,
-        **_erasing(settings),
-        "corruption": corruption(settings.corruptions, about.seed),
-        "crop_padding": settings.crop_padding,
+        "erasing": _erasing(settings),
+        "augmentation": _views(settings, about),
         "seed": about.seed,
     }
 

@@ -18,9 +18,11 @@ import keras
 import numpy as np
 
 from eactf.data.prepare import prepare_data
+from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.errors import EactfError, Interrupted
 from eactf.evaluation.metrics import Scores, mean_figures
 from eactf.evaluation.storage import save_classifier
+from eactf.files import write_bytes
 from eactf.recipe import ResolvedRecipe
 from eactf.suggestions import command_line
 from eactf.training.callbacks import Checkpoints, EpochLog, Schedule, StepGuard, has_collapsed
@@ -192,8 +194,22 @@ def _write_beginnings(
     folder.write_text("command.txt", command_line(*command) + "\n")
     folder.write_environment(describe_devices(session.strategy))
     session.data.manifest.write_csv(folder.file("labels.csv"))
+    record = record_of(session.data)
+    write_bytes(folder.file(FILE_NAME), record.csv_bytes())
+    folder.write_json("data.json", _data_facts(session, record))
     folder.write_json("noise.json", noise_summary(session.data.manifest))
     folder.write_status("running", epoch=0, epochs=resolved.recipe.train.epochs)
+
+
+def _data_facts(session: Session, record: RunRecord) -> dict[str, Any]:
+    data = session.data
+    return {
+        "source": data.dataset.source,
+        "class_names": list(data.class_names),
+        "validation": data.validation_origin,
+        "images": len(record.ids),
+        "fingerprint": record.fingerprint,
+    }
 
 
 def _write_ending(folder: RunFolder, failure: BaseException) -> None:

@@ -59,6 +59,7 @@ class Session:
             self.form,
             batch_size=self.recipe.train.batch_size,
             seed=self.recipe.seed,
+            balance=self.recipe.data.balance,
         )
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.markup import escape
 
@@ -14,12 +15,16 @@ from eactf.evaluation.interval import FEW_IMAGES
 from eactf.evaluation.words import interval_of_few, lowest_with_classes, without_images
 from eactf.kernels import describe_kernels, kernel_facts
 from eactf.noise import NoiseManifest
+from eactf.packed.records import Samples
 from eactf.recipe import ResolvedRecipe
 from eactf.suggestions import command_line
 from eactf.training.progress import format_duration
 from eactf.training.session import Session
 from eactf.training.strategy import describe_devices
 from eactf.wording import counted
+
+_MOST_CLASSES = 16
+"""More are not listed one by one."""
 
 __all__ = ["announce", "noise_summary", "show_result"]
 
@@ -37,6 +42,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         names = ", ".join(resolved.missed)
         console.say(f"  left out   {names}: without effect under what was set over it")
     console.say(f"  data       {data.dataset.source}", markup=False)
+    console.say(f"  classes    {_classes(data.train, data.class_names)}", markup=False)
     console.say(
         f"  samples    train {len(data.train):,}, validation {len(data.validation):,} "
         f"({data.validation_origin}), test {test}"
@@ -68,6 +74,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         train=len(data.train),
         validation=len(data.validation),
         test=len(data.test) if data.test else 0,
+        classes=_class_counts(data.train, data.class_names),
         noise=noise,
         parameters=parameters,
         map_size=[map_height, map_width],
@@ -75,6 +82,20 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         devices=describe_devices(session.strategy),
         kernels=kernel_facts(),
     )
+
+
+def _class_counts(train: Samples, class_names: Sequence[str]) -> dict[str, int]:
+    counts = np.bincount(train.given, minlength=len(class_names))
+    return dict(zip(class_names, counts.tolist(), strict=True))
+
+
+def _classes(train: Samples, class_names: Sequence[str]) -> str:
+    """How many training images each class has; of many classes the least and the most."""
+    counts = _class_counts(train, class_names)
+    if len(counts) <= _MOST_CLASSES:
+        return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    return f"{len(counts):,}, from {few} {counts[few]:,} to {many} {counts[many]:,}"
 
 
 def noise_summary(manifest: NoiseManifest) -> dict[str, Any]:

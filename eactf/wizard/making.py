@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf import files
-from eactf.data.splits import held_out
 from eactf.intake.packing import PackReport, pack
 from eactf.packed.names import plain_set_names
-from eactf.packed.records import SPLITS
 from eactf.progress import counting
 from eactf.suggestions import command_line
 from eactf.wizard import label_rules, showing
@@ -21,9 +19,7 @@ from eactf.wizard.plan import Answers, Plan, validation_share
 from eactf.wizard.writing import recipe_text
 from eactf.wording import counted
 
-__all__ = ["Wishes", "asides", "can_be_held_out", "make", "planned_files", "run_command"]
-
-_FEW_IMAGES = 100
+__all__ = ["Wishes", "asides", "make", "planned_files", "run_command"]
 
 
 @dataclass(frozen=True)
@@ -61,23 +57,10 @@ class Wishes:
     def holds_out(self, data: UserData) -> bool:
         """Whether packing takes the validation split off, rather than each run.
 
-        So it is where copies would be torn apart, and where so few images are drawn from that
-        chance might take none.
+        So it is where near copies would be torn apart; a run keeps equal ones together itself.
         """
-        splits = data.fingerprint.splits
-        better = data.has_copies or splits["train"] < _FEW_IMAGES
-        return self.pack is not None and not splits.get("validation") and better
-
-
-def can_be_held_out(data: UserData) -> bool:
-    """Whether a run of the unpacked images has a validation split, its own or one it draws."""
-    if data.fingerprint.splits.get("validation"):
-        return True
-    listing = data.listing
-    train = data.scan.good & (listing.given >= 0) & (listing.splits == SPLITS.index("train"))
-    share = validation_share(data.fingerprint.splits["train"]).value
-    held = held_out(listing.ids[train], share)
-    return bool(held.any() and not held.all())
+        own = data.fingerprint.splits.get("validation")
+        return self.pack is not None and not own and data.has_copies
 
 
 def asides(data: UserData, wishes: Wishes) -> dict[str, Choice[str]]:
@@ -145,7 +128,7 @@ def _pack(
     listing = data.listing
     if wishes.holds_out(data):
         share = validation_share(data.fingerprint.splits["train"]).value
-        listing = hold_out(listing, data.duplicates.near, share)
+        listing = hold_out(listing, data.scan, data.duplicates.near, share)
     with counting("packing") as progress:
         return pack(
             listing,

@@ -12,7 +12,6 @@ from eactf import console
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.fingerprint import Fingerprint, Spread
 from eactf.packed.records import SPLITS
-from eactf.suggestions import command_line
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate
 from eactf.wizard.plan import Plan
@@ -31,7 +30,7 @@ __all__ = [
 
 _WIDEST_BAR, _WIDEST_NAME = 28, 24
 _MOST_CLASSES, _FIRST, _LAST = 16, 9, 5
-_MOST_ERRORS = 3
+_MOST_FINDINGS = 12
 _METHODS = {"eac": "EAC", "cross_entropy": "cross-entropy"}
 
 
@@ -48,17 +47,16 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
     _show_bars(fingerprint)
 
 
-def show_findings(findings: Sequence[Finding], source: Path) -> None:
-    """Print the gravest findings, and the command that shows all of them."""
-    errors = [found for found in findings if found.severity is Severity.ERROR]
-    for found in errors[:_MOST_ERRORS]:
-        console.say(f"  [yellow]![/yellow] {escape(one_line(found.what))}")
+def show_findings(findings: Sequence[Finding], command: str) -> None:
+    """Print the findings, the gravest first, and the command that names their files."""
+    for found in findings[:_MOST_FINDINGS]:
+        sign = " " if found.severity is Severity.NOTE else "[yellow]![/yellow]"
+        console.say(f"  {sign} {escape(one_line(found.what))}")
     counts = {
         severity: sum(found.severity is severity for found in findings) for severity in Severity
     }
     told = [counted(count, name) for name, count in counts.items() if count]
     if told:
-        command = command_line("eactf", "data", "check", source)
         console.say(f"  {', '.join(told)} in all: {command}", markup=False)
 
 

@@ -15,7 +15,7 @@ IDS = np.array([5, 900, 31, 7, 2**31 - 1, 12])
 
 @pytest.fixture
 def model(tiny_classifier):
-    built = eactf.EAC(tiny_classifier(size=24), erase_probability=1.0, erase_fill=-1.0)
+    built = eactf.EAC(tiny_classifier(size=24), erasing=eactf.Erasing(probability=1.0, fill=-1.0))
     built.compile(optimizer=eactf.optimizers.SGD(0.01))
     return built
 
@@ -41,11 +41,24 @@ def test_another_epoch_and_another_seed_draw_another_block(model, tiny_classifie
     second = blocks(model, images, labels, IDS)
     model.epoch.assign(0)
     np.testing.assert_array_equal(blocks(model, images, labels, IDS), first)
-    other = eactf.EAC(tiny_classifier(size=24), erase_probability=1.0, erase_fill=-1.0, seed=1)
+    other = eactf.EAC(
+        tiny_classifier(size=24), erasing=eactf.Erasing(probability=1.0, fill=-1.0), seed=1
+    )
     other.compile()
     third = blocks(other, images, labels, IDS)
     for one, two in [(first, second), (first, third), (second, third)]:
         assert (one != two).any(axis=(1, 2, 3)).mean() > 0.8
+
+
+def test_a_sample_that_comes_twice_is_shown_with_two_views_where_repeats_are_expected(model, faces):
+    images, labels = faces(6, size=24)
+    twice = np.full(6, 5)
+    assert len({block.tobytes() for block in blocks(model, images, labels, twice)}) == 1
+    model.repeats_samples = True
+    assert len({block.tobytes() for block in blocks(model, images, labels, twice)}) == 6
+    np.testing.assert_array_equal(
+        blocks(model, images, labels, twice), blocks(model, images, labels)
+    )
 
 
 def test_without_ids_the_step_and_the_place_decide(model, faces):
@@ -85,7 +98,7 @@ def test_fit_takes_images_with_labels_and_with_ids_and_logs_means_over_the_epoch
 ):
     images, labels = faces(10)
     classifier = tiny_classifier()
-    model = eactf.EAC(classifier, erase_probability=0.0)
+    model = eactf.EAC(classifier, erasing=eactf.Erasing(probability=0.0))
     model.compile(optimizer=eactf.optimizers.SGD(0.0), metrics=["accuracy", MacroRecall(classes=3)])
     batch = tf.data.Dataset.from_tensor_slices((images, labels, np.arange(10))).batch(4)
     seen = []
@@ -150,7 +163,7 @@ def test_two_networks_of_one_method_step_by_themselves(tiny_classifier, faces):
 
 
 def test_soft_and_one_hot_labels_reach_the_users_metrics_as_they_are(tiny_classifier, faces):
-    model = eactf.EAC(tiny_classifier(size=8), erase_probability=0.0)
+    model = eactf.EAC(tiny_classifier(size=8), erasing=eactf.Erasing(probability=0.0))
     metrics = ["categorical_accuracy", "accuracy", MacroRecall(3)]
     model.compile(optimizer=eactf.optimizers.SGD(0.0), metrics=metrics)
     images, labels = faces(6, size=8)

@@ -8,7 +8,7 @@ import pytest
 import eactf
 
 MEAN = 100.0  # of the tiny classifier's normalisation
-WHOLE = {"erase_probability": 0.0}
+WHOLE = {"erasing": eactf.Erasing(probability=0.0)}
 PLAIN = {**WHOLE, "flip_probability": 0.0}
 METHODS = {
     "eac": (eactf.EAC, WHOLE),
@@ -47,7 +47,9 @@ def test_a_method_cuts_crops_out_of_the_image_padded_with_the_mean(
     tiny_classifier, faces, method, settings
 ):
     images, _ = faces(60, size=8, channels=3)
-    model = method(tiny_classifier(size=8, channels=3), crop_padding=1, **settings)
+    model = method(
+        tiny_classifier(size=8, channels=3), augmentation=eactf.Views(crop_padding=1), **settings
+    )
     found = offsets(images, first_view(model, images), 1)
     assert len(np.unique(found, axis=0)) == 9
 
@@ -63,11 +65,11 @@ def test_without_padding_nothing_is_cut(tiny_classifier, faces, method, settings
 def test_the_padding_survives_the_configuration_and_may_be_missing_there(
     tiny_classifier, method, settings
 ):
-    model = method(tiny_classifier(), crop_padding=2, **settings)
-    assert method.from_config(model.get_config()).crop_padding == 2
+    model = method(tiny_classifier(), augmentation=eactf.Views(crop_padding=2), **settings)
+    assert method.from_config(model.get_config()).augmentation == eactf.Views(crop_padding=2)
     older = model.get_config()  # anew: Keras empties the classifier's when it reads it
-    del older["crop_padding"]
-    assert method.from_config(older).crop_padding == 0
+    del older["augmentation"]
+    assert method.from_config(older).augmentation == eactf.Views()
 
 
 @every_method
@@ -75,7 +77,7 @@ def test_no_two_draws_of_a_method_share_their_numbers(
     tiny_classifier, faces, monkeypatch, method, settings
 ):
     pair = {"pair": "independent"} if method is eactf.EAC else {}
-    model = method(tiny_classifier(), crop_padding=2, **settings, **pair)
+    model = method(tiny_classifier(), augmentation=eactf.Views(crop_padding=2), **settings, **pair)
     streams, keys = [], model.sample_keys
     monkeypatch.setattr(
         model, "sample_keys", lambda images, stream: streams.append(stream) or keys(images, stream)
@@ -89,13 +91,15 @@ def test_no_two_draws_of_a_method_share_their_numbers(
 @every_method
 def test_a_padding_out_of_range_is_refused_at_once(tiny_classifier, method, settings, padding):
     with pytest.raises(ValueError, match="padding must be a whole number"):
-        method(tiny_classifier(), crop_padding=padding, **settings)
+        method(tiny_classifier(), augmentation=eactf.Views(crop_padding=padding), **settings)
 
 
 @pytest.mark.parametrize("pair", ["mirrored", "independent"])
 def test_both_views_of_eac_are_of_one_crop(tiny_classifier, faces, pair):
     images, _ = faces(16, size=8)
-    model = eactf.EAC(tiny_classifier(size=8), pair=pair, crop_padding=2, **WHOLE)
+    model = eactf.EAC(
+        tiny_classifier(size=8), pair=pair, augmentation=eactf.Views(crop_padding=2), **WHOLE
+    )
     first, second = (view.numpy() for view in model.make_views(images))
     np.testing.assert_array_equal(second, first[:, :, ::-1])
     assert len(np.unique(offsets(images, first, 2), axis=0)) > 4
@@ -104,9 +108,15 @@ def test_both_views_of_eac_are_of_one_crop(tiny_classifier, faces, pair):
 @pytest.mark.parametrize("pair", ["mirrored", "independent"])
 def test_crops_are_erased_after_they_were_cut(tiny_classifier, faces, pair):
     images, _ = faces(32, size=16)
-    kinds = {"pair": pair, "crop_padding": 2, "erase_fill": -1.0}
-    model = eactf.EAC(tiny_classifier(size=16), erase_probability=1.0, **kinds)
-    uncut = eactf.EAC(tiny_classifier(size=16), erase_probability=0.0, **kinds)
+    model, uncut = (
+        eactf.EAC(
+            tiny_classifier(size=16),
+            pair=pair,
+            erasing=eactf.Erasing(probability, fill=-1.0),
+            augmentation=eactf.Views(crop_padding=2),
+        )
+        for probability in (1.0, 0.0)
+    )
     first, second = (view.numpy() for view in model.make_views(images))
     crops = first_view(uncut, images)
     second = second[:, :, ::-1]
@@ -119,7 +129,9 @@ def test_crops_are_erased_after_they_were_cut(tiny_classifier, faces, pair):
 
 def test_all_views_of_attention_consistency_are_of_one_crop(tiny_classifier, faces):
     images, _ = faces(16, size=8)
-    model = eactf.AttentionConsistency(tiny_classifier(size=8), views=4, crop_padding=2)
+    model = eactf.AttentionConsistency(
+        tiny_classifier(size=8), views=4, augmentation=eactf.Views(crop_padding=2)
+    )
     full, small = (np.split(np.array(views), 2) for views in model.make_views(images))
     np.testing.assert_array_equal(full[1], full[0][:, :, ::-1])
     np.testing.assert_allclose(small[1], small[0][:, :, ::-1], atol=1e-3)
@@ -129,14 +141,20 @@ def test_all_views_of_attention_consistency_are_of_one_crop(tiny_classifier, fac
 def test_the_corruption_comes_before_the_crop(tiny_classifier, faces):
     images, _ = faces(32, size=8)
     model = eactf.EAC(
-        tiny_classifier(size=8), crop_padding=2, corruption=lambda x: x * 0 + 7, **WHOLE
+        tiny_classifier(size=8),
+        augmentation=eactf.Views(corruption=lambda x: x * 0 + 7, crop_padding=2),
+        **WHOLE,
     )
     assert set(first_view(model, images).ravel()) == {7.0, MEAN}
 
 
 def test_what_lies_outside_is_not_what_blocks_are_filled_with(tiny_classifier, faces):
     images, _ = faces(32, size=8)
-    model = eactf.EAC(tiny_classifier(size=8), crop_padding=2, erase_fill=-1.0, **WHOLE)
+    model = eactf.EAC(
+        tiny_classifier(size=8),
+        augmentation=eactf.Views(crop_padding=2),
+        erasing=eactf.Erasing(0.0, fill=-1.0),
+    )
     view = first_view(model, images)
     offsets(images, view, 2, fill=MEAN)
     assert (view != -1).all()
@@ -145,7 +163,9 @@ def test_what_lies_outside_is_not_what_blocks_are_filled_with(tiny_classifier, f
 def test_a_samples_id_and_the_epoch_decide_its_crop(tiny_classifier, faces):
     images, labels = faces(24, size=8)
     ids = np.arange(50, 74)
-    model = eactf.CrossEntropy(tiny_classifier(size=8), crop_padding=2, **PLAIN)
+    model = eactf.CrossEntropy(
+        tiny_classifier(size=8), augmentation=eactf.Views(crop_padding=2), **PLAIN
+    )
     model.compile(optimizer=eactf.optimizers.SGD(0.01))
 
     def crops(order):

@@ -15,7 +15,9 @@ RATE = 0.25
 def test_a_step_moves_the_head_by_the_mean_gradient_of_cross_entropy(tiny_classifier, faces, soft):
     images, labels = faces(6)
     classifier = tiny_classifier(norm=False)
-    model = eactf.CrossEntropy(classifier, erase_probability=0.0, flip_probability=0.0)
+    model = eactf.CrossEntropy(
+        classifier, erasing=eactf.Erasing(probability=0.0), flip_probability=0.0
+    )
     model.compile(optimizer=eactf.optimizers.SGD(RATE), metrics=["accuracy"])
     features = model.network(images)[0].numpy().mean(axis=(1, 2)).astype("float64")
     kernel, bias = (variable.numpy() for variable in model.head.trainable_variables)
@@ -42,7 +44,7 @@ def test_images_are_mirrored_with_the_probability_asked_for(tiny_classifier, fac
     images, _ = faces(2000)
     for probability, low, high in [(0.0, 0, 0), (0.5, 0.46, 0.54), (1.0, 1, 1)]:
         model = eactf.CrossEntropy(
-            tiny_classifier(), erase_probability=0.0, flip_probability=probability
+            tiny_classifier(), erasing=eactf.Erasing(probability=0.0), flip_probability=probability
         )
         view = model.make_views(images).numpy()
         mirrored = (view == images[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -52,7 +54,7 @@ def test_images_are_mirrored_with_the_probability_asked_for(tiny_classifier, fac
 
 def test_erasing_and_mirroring_are_drawn_apart(tiny_classifier):
     images = np.broadcast_to(np.arange(1.0, 17.0), (2000, 16, 16))[..., None].astype("float32")
-    model = eactf.CrossEntropy(tiny_classifier(size=16), erase_fill=0.0)
+    model = eactf.CrossEntropy(tiny_classifier(size=16), erasing=eactf.Erasing(fill=0.0))
     view = model.make_views(images).numpy()
     erased = (view == 0).any(axis=(1, 2, 3))
     rising = (np.where(view == 0, np.nan, view) - images)[..., 0]
@@ -68,7 +70,9 @@ def test_a_flip_probability_out_of_range_is_refused(tiny_classifier, probability
 
 
 def test_the_settings_survive_the_configuration(tiny_classifier):
-    model = eactf.CrossEntropy(tiny_classifier(), flip_probability=0.2, erase_fill=3.0, seed=5)
+    model = eactf.CrossEntropy(
+        tiny_classifier(), flip_probability=0.2, erasing=eactf.Erasing(fill=3.0), seed=5
+    )
     config = model.get_config()
     again = eactf.CrossEntropy.from_config(config).get_config()
     config.pop("classifier"), again.pop("classifier")

@@ -115,7 +115,7 @@ def test_the_part_that_is_compared_is_drawn_by_epoch_and_id(tiny_classifier):
     assert all(len(set(part)) == 10 for part in drawn)
     often = np.bincount(np.concatenate(drawn), minlength=40)
     assert often.min() >= 5 and often.max() <= 40  # 20 on average, deviation 4
-    model._views.keys = tf.range(39, -1, -1)  # the same samples in the opposite order
+    model._keys.bound = tf.range(39, -1, -1)  # the same samples in the opposite order
     mirrored = model.compared_part(tf.zeros((40, 6, 6, 1))).numpy()
     assert set(39 - mirrored) == set(drawn[-1])
 
@@ -127,7 +127,7 @@ def test_of_both_views_classified_the_second_has_the_labels_of_its_part(tiny_cla
         0.0,
         classify="both",
         consistency_share=0.5,
-        erase_probability=0.0,
+        erasing=eactf.Erasing(probability=0.0),
     )
     model.compile(optimizer=eactf.optimizers.SGD(RATE))
     part = model.compared_part(images).numpy()
@@ -154,7 +154,9 @@ def test_the_dense_layer_gets_no_gradient_from_the_consistency(tiny_classifier):
 
 
 def test_in_mirrored_pairs_the_second_view_is_the_mirror_of_the_first(tiny_classifier, faces):
-    model = eactf.EAC(tiny_classifier(size=16), pair="mirrored", erase_probability=1.0)
+    model = eactf.EAC(
+        tiny_classifier(size=16), pair="mirrored", erasing=eactf.Erasing(probability=1.0)
+    )
     images, _ = faces(32, size=16)
     first, second = (view.numpy() for view in model.make_views(images))
     np.testing.assert_array_equal(second, first[:, :, ::-1])
@@ -163,7 +165,9 @@ def test_in_mirrored_pairs_the_second_view_is_the_mirror_of_the_first(tiny_class
 
 def test_in_independent_pairs_each_view_is_erased_by_itself(tiny_classifier, faces):
     model = eactf.EAC(
-        tiny_classifier(size=16), pair="independent", erase_probability=1.0, erase_fill=-1.0
+        tiny_classifier(size=16),
+        pair="independent",
+        erasing=eactf.Erasing(probability=1.0, fill=-1.0),
     )
     images, _ = faces(32, size=16)
     first, second = (view.numpy() for view in model.make_views(images))
@@ -171,13 +175,15 @@ def test_in_independent_pairs_each_view_is_erased_by_itself(tiny_classifier, fac
     np.testing.assert_array_equal(second[kept], images[:, :, ::-1][kept])
     same = ((first == -1) == (second[:, :, ::-1] == -1)).all(axis=(1, 2, 3))
     assert same.mean() < 0.1
-    plain = eactf.EAC(tiny_classifier(size=16), pair="independent", erase_probability=0.0)
+    plain = eactf.EAC(
+        tiny_classifier(size=16), pair="independent", erasing=eactf.Erasing(probability=0.0)
+    )
     first, second = (view.numpy() for view in plain.make_views(images))
     np.testing.assert_array_equal(second, first[:, :, ::-1])
 
 
 def test_blocks_are_filled_with_the_mean_that_the_classifier_takes_away(tiny_classifier, faces):
-    model = eactf.EAC(tiny_classifier(size=16, channels=3), erase_probability=1.0)
+    model = eactf.EAC(tiny_classifier(size=16, channels=3), erasing=eactf.Erasing(probability=1.0))
     images, _ = faces(8, size=16, channels=3)
     first = model.make_views(images)[0].numpy()
     assert set(first[first != images]) == {100.0}
@@ -219,9 +225,6 @@ def test_the_first_step_of_a_ramp_is_plain_cross_entropy(tiny_classifier):
         {"consistency_ramp": -1.0},
         {"consistency_share": 0.0},
         {"consistency_share": 1.5},
-        {"erase_probability": 1.5},
-        {"erase_area": (0.5, 0.1)},
-        {"erase_aspect": (0.0, 1.0)},
     ],
     ids=str,
 )
@@ -232,7 +235,9 @@ def test_settings_out_of_range_are_refused_at_once(tiny_classifier, settings):
 
 def test_a_corruption_is_applied_before_erasing_to_both_views(tiny_classifier, faces):
     model = eactf.EAC(
-        tiny_classifier(size=16), erase_probability=1.0, erase_fill=-9.0, corruption=lambda x: x + 1
+        tiny_classifier(size=16),
+        erasing=eactf.Erasing(probability=1.0, fill=-9.0),
+        augmentation=eactf.Views(corruption=lambda x: x + 1),
     )
     images, _ = faces(4, size=16)
     first = model.make_views(images)[0].numpy()
@@ -245,7 +250,7 @@ def test_a_layer_of_keras_cv_serves_as_corruption_inside_a_step(tiny_classifier,
     from eactf.nn.corruptions import corruption
 
     corrupted = corruption(["GridMask", "RandomGaussianBlur"], seed=1)
-    model = eactf.EAC(tiny_classifier(size=16), corruption=corrupted)
+    model = eactf.EAC(tiny_classifier(size=16), augmentation=eactf.Views(corruption=corrupted))
     model.compile(optimizer=eactf.optimizers.SGD(0.01))
     logs = model.fit(*faces(4, size=16), batch_size=4, verbose=0).history
     assert np.isfinite(logs["loss"]).all()
@@ -260,7 +265,7 @@ def test_the_method_comes_back_from_its_file_with_settings_and_optimizer(
         consistency_ramp=2.0,
         consistency_share=0.5,
         pair="independent",
-        erase_area=(0.1, 0.3),
+        erasing=eactf.Erasing(area=(0.1, 0.3)),
     )
     model.compile(optimizer=eactf.optimizers.Adam(0.01, coupled_weight_decay=1e-3))
     model.fit(*faces(8), batch_size=4, verbose=0)
@@ -329,7 +334,10 @@ def test_without_the_imbalanced_framework_both_views_are_classified(tiny_classif
     logs = {}
     for classify in ("original", "both"):
         model = eactf.EAC(
-            tiny_classifier(norm=False), 0.0, classify=classify, erase_probability=0.0
+            tiny_classifier(norm=False),
+            0.0,
+            classify=classify,
+            erasing=eactf.Erasing(probability=0.0),
         )
         model.compile(optimizer=eactf.optimizers.SGD(RATE))
         logits = [model.predict(view, verbose=0) for view in (images, images[:, :, ::-1])]
@@ -344,7 +352,9 @@ def test_without_the_imbalanced_framework_both_views_are_classified(tiny_classif
 
 def test_a_quarter_turn_is_compared_turned_alike(tiny_classifier, faces):
     images, labels = faces(4)
-    model = eactf.EAC(tiny_classifier(norm=False), transform="rotate", erase_probability=0.0)
+    model = eactf.EAC(
+        tiny_classifier(norm=False), transform="rotate", erasing=eactf.Erasing(probability=0.0)
+    )
     model.compile(optimizer=eactf.optimizers.SGD(RATE))
     original, turned = (view.numpy() for view in model.make_views(tf.constant(images)))
     np.testing.assert_array_equal(turned, np.rot90(original, axes=(1, 2)))
@@ -356,7 +366,9 @@ def test_a_quarter_turn_is_compared_turned_alike(tiny_classifier, faces):
 
 def test_scaled_views_are_compared_at_the_least_common_size(tiny_classifier, faces):
     images, labels = faces(4)
-    model = eactf.EAC(tiny_classifier(norm=False), transform="scale", erase_probability=0.0)
+    model = eactf.EAC(
+        tiny_classifier(norm=False), transform="scale", erasing=eactf.Erasing(probability=0.0)
+    )
     model.compile(optimizer=eactf.optimizers.SGD(RATE))
     original, small = (view.numpy() for view in model.make_views(tf.constant(images)))
     assert small.shape == (4, 4, 4, 1)

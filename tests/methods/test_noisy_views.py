@@ -12,7 +12,7 @@ from eactf.nn.erasing import erase
 from eactf.recipe import load_recipe
 from eactf.training.build import build_method
 
-WHOLE = {"erase_probability": 0.0}
+WHOLE = {"erasing": eactf.Erasing(probability=0.0)}
 ONE_VIEW = {
     "cross_entropy": (eactf.CrossEntropy, {}),
     "scn": (eactf.SCN, {"relabel_epoch": None}),
@@ -38,7 +38,9 @@ def is_noisy(view, images):
 @pytest.mark.parametrize("pair", ["mirrored", "independent"])
 def test_noise_is_on_the_view_classified_and_shared_by_mirrored_pairs_only(tiny_classifier, pair):
     images = tinted(400)
-    model = eactf.EAC(tiny_classifier(size=8), pair=pair, pixel_noise=0.5, **WHOLE)
+    model = eactf.EAC(
+        tiny_classifier(size=8), pair=pair, augmentation=eactf.Views(pixel_noise=0.5), **WHOLE
+    )
     first, second = (view.numpy() for view in model.make_views(images))
     noisy = is_noisy(first, images)
     assert 0.42 < noisy.mean() < 0.58
@@ -52,9 +54,12 @@ def test_noise_is_on_the_view_classified_and_shared_by_mirrored_pairs_only(tiny_
 def test_blocks_are_erased_after_the_noise(tiny_classifier, pair):
     images = tinted(60, size=16)
     model = eactf.EAC(
-        tiny_classifier(size=16), pair=pair, pixel_noise=1.0, erase_probability=1.0, erase_fill=7.5
+        tiny_classifier(size=16),
+        pair=pair,
+        augmentation=eactf.Views(pixel_noise=1.0),
+        erasing=eactf.Erasing(probability=1.0, fill=7.5),
     )
-    plain = eactf.EAC(tiny_classifier(size=16), pixel_noise=1.0, **WHOLE)
+    plain = eactf.EAC(tiny_classifier(size=16), augmentation=eactf.Views(pixel_noise=1.0), **WHOLE)
     first = model.make_views(images)[0].numpy()
     whole = plain.make_views(images)[0].numpy()
     erased = first == 7.5
@@ -66,7 +71,11 @@ def test_blocks_are_erased_after_the_noise(tiny_classifier, pair):
 def test_an_image_is_mirrored_or_noisy_or_neither(tiny_classifier, method, settings):
     images = tinted(2000)
     model = method(
-        tiny_classifier(size=8), flip_probability=0.25, pixel_noise=0.25, **WHOLE, **settings
+        tiny_classifier(size=8),
+        flip_probability=0.25,
+        augmentation=eactf.Views(pixel_noise=0.25),
+        **WHOLE,
+        **settings,
     )
     view = model.make_views(images).numpy()
     same = (view == images).all(axis=(1, 2, 3))
@@ -83,7 +92,11 @@ def test_noise_leaves_the_images_that_are_mirrored_the_same(tiny_classifier, met
     flips = []
     for noise in (0.0, 0.5):
         model = method(
-            tiny_classifier(size=8), flip_probability=0.5, pixel_noise=noise, **WHOLE, **settings
+            tiny_classifier(size=8),
+            flip_probability=0.5,
+            augmentation=eactf.Views(pixel_noise=noise),
+            **WHOLE,
+            **settings,
         )
         view = model.make_views(images).numpy()
         flips.append((view == images[:, :, ::-1]).all(axis=(1, 2, 3)))
@@ -95,8 +108,10 @@ def test_noise_leaves_the_images_that_are_mirrored_the_same(tiny_classifier, met
 @every_one_view
 def test_noise_comes_before_erasing(tiny_classifier, method, settings):
     images = tinted(60, size=16)
-    both = {"flip_probability": 0.0, "pixel_noise": 1.0, **settings}
-    model = method(tiny_classifier(size=16), erase_probability=1.0, erase_fill=7.5, **both)
+    both = {"flip_probability": 0.0, "augmentation": eactf.Views(pixel_noise=1.0), **settings}
+    model = method(
+        tiny_classifier(size=16), erasing=eactf.Erasing(probability=1.0, fill=7.5), **both
+    )
     view = model.make_views(images).numpy()
     whole = method(tiny_classifier(size=16), **WHOLE, **both).make_views(images).numpy()
     assert is_noisy(whole, images).all()
@@ -109,7 +124,7 @@ def test_noise_comes_before_erasing(tiny_classifier, method, settings):
 def test_without_noise_the_view_is_erased_and_mirrored_as_ever(tiny_classifier, method, settings):
     images = tinted(200, size=16)
     model = method(tiny_classifier(size=16), seed=3, **settings)
-    assert model.pixel_noise == 0.0
+    assert model.augmentation == eactf.Views()
 
     def keys(stream):
         return np.stack([np.full(200, 3), np.full(200, stream), np.zeros(200), np.arange(200)], 1)
@@ -122,7 +137,11 @@ def test_without_noise_the_view_is_erased_and_mirrored_as_ever(tiny_classifier, 
 
 @every_method
 def test_no_two_draws_share_their_numbers(tiny_classifier, monkeypatch, method, settings):
-    model = method(tiny_classifier(size=8), crop_padding=1, pixel_noise=0.4, **settings)
+    model = method(
+        tiny_classifier(size=8),
+        augmentation=eactf.Views(crop_padding=1, pixel_noise=0.4),
+        **settings,
+    )
     streams, keys = [], model.sample_keys
     monkeypatch.setattr(
         model, "sample_keys", lambda images, stream: streams.append(stream) or keys(images, stream)
@@ -135,25 +154,35 @@ def test_no_two_draws_share_their_numbers(tiny_classifier, monkeypatch, method, 
 def test_the_probability_survives_the_configuration_and_may_be_missing_there(
     tiny_classifier, method, settings
 ):
-    model = method(tiny_classifier(), pixel_noise=0.125, **settings)
-    assert method.from_config(model.get_config()).pixel_noise == 0.125
+    model = method(tiny_classifier(), augmentation=eactf.Views(pixel_noise=0.125), **settings)
+    assert method.from_config(model.get_config()).augmentation.pixel_noise == 0.125
     older = model.get_config()
-    del older["pixel_noise"]
-    assert method.from_config(older).pixel_noise == 0.0
+    del older["augmentation"]
+    assert method.from_config(older).augmentation.pixel_noise == 0.0
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
 @every_method
 def test_a_probability_out_of_range_is_refused(tiny_classifier, method, settings, probability):
     with pytest.raises(ValueError, match=r"pixel.noise must be"):
-        method(tiny_classifier(), pixel_noise=probability, **settings)
+        method(tiny_classifier(), augmentation=eactf.Views(pixel_noise=probability), **settings)
 
 
 @every_one_view
 def test_more_than_all_images_are_refused(tiny_classifier, method, settings):
     with pytest.raises(ValueError, match=r"flip_probability \+ pixel_noise must be at most 1"):
-        method(tiny_classifier(), flip_probability=0.6, pixel_noise=0.5, **settings)
-    method(tiny_classifier(), flip_probability=0.6, pixel_noise=0.4, **settings)
+        method(
+            tiny_classifier(),
+            flip_probability=0.6,
+            augmentation=eactf.Views(pixel_noise=0.5),
+            **settings,
+        )
+    method(
+        tiny_classifier(),
+        flip_probability=0.6,
+        augmentation=eactf.Views(pixel_noise=0.4),
+        **settings,
+    )
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -162,7 +191,7 @@ def test_the_noise_of_a_recipe_reaches_its_method(tiny_classifier, name):
         settings = (f"method.name={name}", f"method.pixel_noise={noise}")
         recipe = load_recipe("quickstart", settings).recipe
         method = build_method(recipe, tiny_classifier(size=16), np.arange(32))
-        assert method.pixel_noise == noise
+        assert method.augmentation.pixel_noise == noise
 
 
 def test_a_recipe_that_asks_for_more_than_all_images_is_refused():
@@ -173,7 +202,9 @@ def test_a_recipe_that_asks_for_more_than_all_images_is_refused():
 
 def test_a_noisy_step_trains(tiny_classifier, faces):
     images, labels = faces(8, size=8)
-    model = eactf.CrossEntropy(tiny_classifier(size=8), flip_probability=0.25, pixel_noise=0.5)
+    model = eactf.CrossEntropy(
+        tiny_classifier(size=8), flip_probability=0.25, augmentation=eactf.Views(pixel_noise=0.5)
+    )
     model.compile(optimizer=eactf.optimizers.SGD(0.01))
     history = model.fit(images, labels, batch_size=4, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()

@@ -14,7 +14,12 @@ RATE = 0.05
 
 
 def built(classifier, rate=RATE, **settings):
-    plain = {"erase_probability": 0.0, "flip_probability": 0.0, "dropout": 0.0, "embedding": 4}
+    plain = {
+        "erasing": eactf.Erasing(probability=0.0),
+        "flip_probability": 0.0,
+        "dropout": 0.0,
+        "embedding": 4,
+    }
     model = eactf.RUL(classifier, **{**plain, **settings})
     # Without graphs, as SCN's: building them takes longer than all these steps.
     model.compile(optimizer=eactf.optimizers.SGD(rate), metrics=["accuracy"], run_eagerly=True)

@@ -15,7 +15,7 @@ RATE = 0.25
 
 
 def built(classifier, **settings):
-    plain = {"erase_probability": 0.0, "flip_probability": 0.0}
+    plain = {"erasing": eactf.Erasing(probability=0.0), "flip_probability": 0.0}
     model = eactf.SCN(classifier, **{**plain, **settings})
     # Without graphs, whose building takes longer than all these steps; the tests of two devices
     # and of whole runs have them.

@@ -45,12 +45,16 @@ def trained(strategy, build, data):
 
 def eac(make_classifier):
     return eactf.EAC(
-        make_classifier(), 2.0, pair="independent", consistency_ramp=1.0, crop_padding=1
+        make_classifier(),
+        2.0,
+        pair="independent",
+        consistency_ramp=1.0,
+        augmentation=eactf.Views(crop_padding=1),
     )
 
 
 def cross_entropy(make_classifier):
-    return eactf.CrossEntropy(make_classifier(), crop_padding=2)
+    return eactf.CrossEntropy(make_classifier(), augmentation=eactf.Views(crop_padding=2))
 
 
 def scn(make_classifier):
@@ -135,7 +139,7 @@ def test_a_single_ragged_batch_of_soft_labels_is_enough(two_devices, tiny_classi
     soft = np.random.default_rng(0).dirichlet(np.ones(3), 3).astype("float32")
     data = tf.data.Dataset.from_tensor_slices((images, soft)).batch(4)
     with two_devices.scope():
-        model = eactf.EAC(tiny_classifier(), erase_probability=0.0)
+        model = eactf.EAC(tiny_classifier(), erasing=eactf.Erasing(probability=0.0))
         model.compile(optimizer=eactf.optimizers.SGD(0.0), metrics=["accuracy"])
     logs = model.fit(data, shuffle=False, verbose=0).history
     logits = model.predict(data, verbose=0)
@@ -151,7 +155,9 @@ def test_an_empty_device_leaves_ordinary_moving_statistics_alone(
 ):
     images, labels = faces(1)
     with two_devices.scope():
-        model = eactf.CrossEntropy(tiny_classifier(), erase_probability=0.0, flip_probability=0.0)
+        model = eactf.CrossEntropy(
+            tiny_classifier(), erasing=eactf.Erasing(probability=0.0), flip_probability=0.0
+        )
         model.compile(optimizer=keras.optimizers.SGD(0.0))
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(2)
     model.fit(data, shuffle=False, verbose=0)

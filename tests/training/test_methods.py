@@ -117,4 +117,4 @@ def test_the_padding_of_a_recipe_reaches_its_method(recipe, tiny_classifier, nam
 
     made = recipe(f"method.name={name}", f"method.crop_padding={padding}").recipe
     method = build_method(made, tiny_classifier(size=16), np.arange(32))
-    assert method.crop_padding == padding
+    assert method.augmentation.crop_padding == padding

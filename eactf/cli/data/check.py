@@ -29,15 +29,24 @@ _SHOWN = 4
 @click.command()
 @click.argument("path", type=FILE_PATH)
 @source_options
+@click.option(
+    "--max-bad",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Share of the images that may be unusable; more are an error.",
+)
 @click.option("--all", "everything", is_flag=True, help="Name every file of every finding.")
 @json_option
 @click.pass_context
-def check(context: click.Context, path: Path, options: SourceOptions, everything: bool) -> None:
+def check(
+    context: click.Context, path: Path, options: SourceOptions, max_bad: float, everything: bool
+) -> None:
     """Find what is wrong with the labelled images of PATH; nothing is changed.
 
-    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), a file of
-    arrays (.npz, .h5) or a packed file. The exit code is 3 when there is an error among the
-    findings, 0 when there are only warnings and notes.
+    PATH is a folder (train/<class>/..., or <class>/..., or images with train.csv, test.csv beside
+    them), a manifest (.csv, .tsv, .txt), a file of arrays (.npz, .h5) or a packed file. The exit
+    code is 3 when there is an error among the findings, 0 when there are only warnings and notes.
 
     \b
     eactf data check my-faces/
@@ -53,7 +62,7 @@ def check(context: click.Context, path: Path, options: SourceOptions, everything
         scanned = scan(listing, progress=progress)
     duplicates = find_duplicates(scanned)
     fingerprint = take_fingerprint(listing, scanned, duplicates)
-    findings = find_faults(listing, scanned, duplicates)
+    findings = find_faults(listing, scanned, duplicates, max_bad=max_bad)
     console.emit("fingerprint", **fingerprint.as_dict())
     _show_header(path, fingerprint)
     for finding in findings:

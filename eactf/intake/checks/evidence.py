@@ -22,11 +22,12 @@ TRAIN = SPLITS.index("train")
 
 @dataclass(frozen=True)
 class Evidence:
-    """A listing, what its images are like, and which of them are copies."""
+    """A listing, what its images are like, which are copies, and how many may be bad (a share)."""
 
     listing: Listing
     scan: Scan
     duplicates: Duplicates
+    max_bad: float
 
     @property
     def usable(self) -> np.ndarray:

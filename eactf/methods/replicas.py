@@ -1,0 +1,110 @@
+"""A Keras model on several devices, whose parts of a batch may differ in size or be empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from eactf.methods.batch import Batch, pad_rows
+
+__all__ = ["ReplicatedModel"]
+
+Tensor = Any
+
+
+class ReplicatedModel(keras.Model):
+    """What methods need in order to take the same step on several devices as on one.
+
+    Each device holds a replica of the model and gets a part of every batch. Without a strategy
+    there is one replica, and nothing here costs anything.
+    """
+
+    classifier: keras.Model
+
+    def over_all_replicas(self, rows: Tensor, batch: Batch) -> Tensor:
+        """This replica's `rows`, one a sample, with all others': those of the global batch.
+
+        In the batch's order and without blank rows; the same on every replica. Gradients flow
+        back to where each row came from.
+        """
+        own = batch.real(rows)
+        if self._replicas() == 1:
+            return own
+        context = tf.distribute.get_replica_context()
+        total = context.all_reduce("sum", batch.count)
+        places = batch.first + ops.arange(batch.count, dtype="int32")
+        shape = tf.concat([[total], tf.shape(own)[1:]], axis=0)
+        return context.all_reduce("sum", tf.scatter_nd(places[:, None], own, shape))
+
+    def own_places(self, batch: Batch, total: Tensor) -> Tensor:
+        """Where this replica's rows stand in the global batch of `total` rows, `(n,)` int32.
+
+        A blank row stands where some other row does.
+        """
+        places = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
+        return ops.minimum(places, total - 1)
+
+    def _replicas(self) -> int:
+        return int(self.distribute_strategy.num_replicas_in_sync)
+
+    def _without_empty(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images with one blank row where a replica got none, and the count before that.
+
+        The last batch of an epoch may hold fewer images than there are replicas; kernels and
+        batch statistics of nothing are errors or not numbers.
+        """
+        count = ops.shape(images)[0]
+        if self._replicas() == 1:
+            return images, count
+        return pad_rows(images, ops.cast(ops.equal(count, 0), "int32")), count
+
+    def _place_in_batch(self, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Where this replica's samples start in the global batch, and their share of it."""
+        replicas = self._replicas()
+        if replicas == 1:
+            return ops.zeros((), "int32"), ops.ones((), "float32")
+        context = tf.distribute.get_replica_context()
+        own = ops.one_hot(context.replica_id_in_sync_group, replicas, dtype="float32")
+        counts = context.all_reduce("sum", own * ops.cast(count, "float32"))
+        before = ops.sum(counts * ops.cast(ops.cumsum(own) == 0, "float32"))
+        return ops.cast(before, "int32"), ops.sum(counts * own) / ops.sum(counts)
+
+    def _row_weight(self, share: Tensor) -> Tensor | None:
+        """1 for rows that the batch statistics are to count, 0 for an empty replica's blank."""
+        return None if self._replicas() == 1 else ops.cast(share > 0, "float32")
+
+    # Where Keras itself takes the replicas' parts to be of one size.
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """The reported metrics over all replicas.
+
+        Where a step leaves a metric out, Keras falls back on the mean of the replicas' own
+        values, which is wrong as soon as one has more samples than another.
+        """
+        running = self.get_metrics_result()
+        return {name: running.get(name, value) for name, value in logs.items()}
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Build metrics and optimizer before the replicas run, from shapes alone.
+
+        Keras does so by averaging the replicas' parts of the first batch, which fails where they
+        differ in size.
+        """
+        if self._distribute_strategy is None:
+            return
+        images = keras.KerasTensor((None, *self.classifier.input_shape[1:]))
+        labels = self._label_form(iterator)
+        with self._distribute_strategy.scope():
+            self._symbolic_build(data_batch=(images, labels))
+
+    def _label_form(self, iterator: Any) -> Any:
+        """Shape and dtype of the labels, from one replica's part of the first batch."""
+        for _, _, batches in iterator:
+            parts = self._distribute_strategy.experimental_local_results(next(batches)[1])
+            shape = (None, *parts[0].shape[1:])
+            shape = (None,) if shape == (None, 1) else shape
+            return keras.KerasTensor(shape, keras.backend.standardize_dtype(parts[0].dtype))
+        return keras.KerasTensor((None,), "int32")
