@@ -20,7 +20,7 @@ from eactf.intake.decode import as_array, quiet_pillow, upright
 from eactf.intake.headers import Form, choose_form
 from eactf.intake.listing import BadImage, Images, Listing
 from eactf.intake.pack_report import PackReport, empty_parts
-from eactf.intake.parallel import in_order
+from eactf.intake.parallel import batch_size, in_order
 from eactf.intake.quarantine import (
     TooManyBad,
     check_quarantine,
@@ -28,6 +28,7 @@ from eactf.intake.quarantine import (
     refuse_too_many,
     write_quarantine,
 )
+from eactf.intake.room import room_for
 from eactf.intake.scan import BadRow
 from eactf.packed import PackedWriter
 from eactf.packed.identity import IdMaker
@@ -210,7 +211,8 @@ class _Packing:
         def decode(number: int) -> _Decoded | BadImage:
             return _decode(self.listing.images, int(rows[number]), self.form)
 
-        batch = max(1, min(64, _BATCH_BYTES // int(np.prod(self.form.shape))))
+        most = max(1, min(64, _BATCH_BYTES // int(np.prod(self.form.shape))))
+        batch = batch_size(len(rows), most, workers)
         decoded = in_order(decode, len(rows), workers=workers, batch=batch)
         with closing(decoded) as batches:
             for span, images in batches:
@@ -349,7 +351,7 @@ def _decode(images: Images, row: int, form: Form) -> _Decoded | BadImage:
     """The image in its packed form, or why it cannot be used."""
     height, width, channels = form.shape
     try:
-        with images.open(row) as opened:
+        with images.open(row) as opened, room_for(opened):
             image = upright(opened)
             pixels = as_array(image, height=height, width=width, channels=channels)
         return _Decoded(pixels, image.size != (width, height), images.digest(row))

@@ -35,9 +35,9 @@ _SHOWN = 4
 def check(context: click.Context, path: Path, options: SourceOptions, everything: bool) -> None:
     """Find what is wrong with the labelled images of PATH; nothing is changed.
 
-    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), a file of
-    arrays (.npz, .h5) or a packed file. The exit code is 3 when there is an error among the
-    findings, 0 when there are only warnings and notes.
+    PATH is a folder (train/<class>/..., or <class>/..., or images with train.csv, test.csv beside
+    them), a manifest (.csv, .tsv, .txt), a file of arrays (.npz, .h5) or a packed file. The exit
+    code is 3 when there is an error among the findings, 0 when there are only warnings and notes.
 
     \b
     eactf data check my-faces/

@@ -27,8 +27,9 @@ __all__ = ["pack"]
 def pack_path(path: Path, options: SourceOptions, **output: Any) -> None:
     """Pack the labelled images of PATH into one HDF5 file.
 
-    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), or a file
-    of arrays (.npz, .h5). Your files are never changed.
+    PATH is a folder (train/<class>/..., or <class>/..., or images with train.csv, test.csv beside
+    them), a manifest (.csv, .tsv, .txt), or a file of arrays (.npz, .h5). Your files are
+    never changed.
 
     \b
     eactf data pack faces/ -o faces.h5

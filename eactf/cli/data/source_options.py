@@ -42,6 +42,7 @@ _OPTIONS = (
     click.option(
         "--merge-spellings", is_flag=True, help="Take 'Happy' and 'happy ' for one class."
     ),
+    click.option("--no-links", is_flag=True, help="Do not follow links to folders."),
 )
 
 
@@ -63,6 +64,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         missing: str | None,
         root: Path | None,
         merge_spellings: bool,
+        no_links: bool,
         **others: Any,
     ) -> Any:
         from eactf.intake.sources import SourceOptions  # NumPy only where needed
@@ -77,6 +79,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             missing=None if missing is None else _listed(missing),
             root=root,
             merge_spellings=merge_spellings,
+            no_links=no_links,
         )
         return command(options=options, **others)
 

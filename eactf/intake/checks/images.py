@@ -9,6 +9,7 @@ import numpy as np
 
 from eactf.intake.checks.evidence import Evidence, Finder, counted, percent
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.image_kinds import suffix_formats
 
 __all__ = ["FINDERS"]
 
@@ -23,17 +24,6 @@ DISTORTED = 1.25
 
 UNLIKE = 4
 """The largest short side over the smallest from which the sizes are called very different."""
-
-_FORMATS = {
-    ".bmp": ("BMP", "DIB"),
-    ".gif": ("GIF",),
-    ".jpeg": ("JPEG", "MPO"),
-    ".jpg": ("JPEG", "MPO"),
-    ".png": ("PNG",),
-    ".tif": ("TIFF",),
-    ".tiff": ("TIFF",),
-    ".webp": ("WEBP",),
-}
 
 
 def unusable(data: Evidence) -> Iterator[Finding]:
@@ -54,18 +44,18 @@ def unusable(data: Evidence) -> Iterator[Finding]:
             reason.replace(" ", "-"),
             Severity.ERROR if too_many else Severity.WARNING,
             f"{counted(len(rows), 'image')} cannot be used: {reason}{detail}",
-            fix,
+            fix.replace("repair", "convert") if reason == "unread kind" else fix,
             tuple(row.name for row in rows),
         )
 
 
 def wrong_suffix(data: Evidence) -> Iterator[Finding]:
     """Files whose content is of another format than their name says."""
-    formats = data.scan.format.tolist()
+    formats, promised = data.scan.format.tolist(), suffix_formats()
     rows = [
         row
         for row, (name, kind) in enumerate(zip(data.listing.names.tolist(), formats, strict=True))
-        if kind and kind not in _FORMATS.get(PurePosixPath(name).suffix.lower(), (kind,))
+        if kind and kind not in promised.get(PurePosixPath(name).suffix.lower(), (kind,))
     ]
     if rows:
         kinds = ", ".join(sorted({formats[row] for row in rows}))

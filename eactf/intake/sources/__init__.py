@@ -3,7 +3,7 @@
 ::
 
     options      SourceOptions: what the user may say beside the path
-    folders      train/<class>/..., or <class>/...
+    folders      train/<class>/..., or <class>/..., or images beside tables that say the labels
     manifests    CSV and TSV files and plain lists that name images and labels; a CSV file that
                  has the pixels themselves goes to the reader of FER2013
     arrays       NPZ and HDF5 arrays

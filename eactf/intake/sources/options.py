@@ -17,9 +17,10 @@ _FLAGS = {
     "split_column": "--split-column",
     "votes": "--votes",
     "root": "--root",
+    "no_links": "--no-links",
     "missing": "--missing",
 }
-"""The flags of the options that name something in a source, with a value each."""
+"""The flags of the options that some sources have no use for."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SourceOptions:
     `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
     from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". `missing`
     are the labels that stand for no label, none where it is empty, those of `missing.MISSING_WORDS`
-    and negative numbers where it is None.
+    and negative numbers where it is None. With `no_links` links to folders are not followed.
     `fewest_classes` is 1 for data that is only judged: a test folder may hold one class alone.
     """
 
@@ -46,6 +47,7 @@ class SourceOptions:
     root: Path | None = None
     merge_spellings: bool = False
     missing: tuple[str, ...] | None = None
+    no_links: bool = False
     fewest_classes: int = 2
 
     def __post_init__(self) -> None:
@@ -55,7 +57,7 @@ class SourceOptions:
     def refuse(self, source: str, *names: str) -> None:
         """Raise `UsageError` when one of the options `names` is given: `source` has no use for it.
 
-        Without `names` every option counts that names something.
+        Without `names` every option of `_FLAGS` counts.
         """
         for name in names or tuple(_FLAGS):
             if getattr(self, name) != getattr(SourceOptions, name):
@@ -66,8 +68,12 @@ class SourceOptions:
     def flags(self) -> list[str]:
         """The options as words of a command line; none for those that are as by default."""
         words = []
-        for name, flag in (*_FLAGS.items(), ("vote_rule", "--vote-rule")):
+        flags = {**_FLAGS, "vote_rule": "--vote-rule", "merge_spellings": "--merge-spellings"}
+        for name, flag in flags.items():
             value = getattr(self, name)
-            if value != getattr(SourceOptions, name):
-                words += [flag, ",".join(value) if isinstance(value, tuple) else str(value)]
-        return [*words, *(["--merge-spellings"] if self.merge_spellings else [])]
+            if value == getattr(SourceOptions, name):
+                continue
+            words.append(flag)
+            if value is not True:
+                words.append(",".join(value) if isinstance(value, tuple) else str(value))
+        return words

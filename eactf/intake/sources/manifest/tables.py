@@ -75,6 +75,10 @@ class Table:
                 )
             yield line, (cells + [""] * (self.width - len(cells)))[: self.width]
 
+    def sample(self, most: int) -> list[list[str]]:
+        """The cells of the first rows, `most` of them."""
+        return [cells for _, cells in islice(self.rows(), most)]
+
 
 def open_table(path: Path, *, has_header: bool = False) -> Table:
     """Tell the form of a text table by its first lines.
