@@ -10,18 +10,23 @@ import numpy as np
 
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.storage import find_classifier, open_classifier_file
-from eactf.intake.decode import find_images, read_image
+from eactf.intake.decode import read_image
+from eactf.intake.sources.loose_images import find_images
 
 __all__ = ["PredictedFiles", "predict_files"]
 
 
 @dataclass(frozen=True)
 class PredictedFiles:
-    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why."""
+    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why.
+
+    `left_out` are sentences that say what in the folders was no image, or hidden.
+    """
 
     class_names: tuple[str, ...]
     files: list[tuple[Path, np.ndarray]]
     bad: Mapping[Path, str]
+    left_out: tuple[str, ...] = ()
 
 
 def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
@@ -36,7 +41,8 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
         raise UsageError(f"{stored.path} takes images of any size; eactf predict needs a fixed one")
     files: list[tuple[Path, np.ndarray]] = []
     bad: dict[Path, str] = {}
-    paths = find_images(images)
+    found = find_images(images)
+    paths = found.paths
     for start in range(0, len(paths), batch_size):
         readable, batch = [], []
         for path in paths[start : start + batch_size]:
@@ -47,4 +53,4 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
                 bad[path] = reason.message
         if batch:
             files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
-    return PredictedFiles(stored.class_names, files, bad)
+    return PredictedFiles(stored.class_names, files, bad, found.left_out)
