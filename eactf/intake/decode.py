@@ -114,6 +114,9 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """An image from top to bottom in strips of a few megabytes, each with its first row."""
+    if image.width * image.height <= _STRIP:
+        yield 0, image
+        return
     height = max(1, _STRIP // max(1, image.width))
     for top in range(0, image.height, height):
         yield top, image.crop((0, top, image.width, min(top + height, image.height)))
