@@ -31,9 +31,12 @@ def predict(
 ) -> None:
     """Classify IMAGES, files or folders, with MODEL, a model.keras or a run's folder.
 
+    A CSV file with a column pixels, as FER2013's test.csv has it, is a table of faces.
+
     \b
     eactf predict model.keras face.png folder/
     eactf predict model.keras folder/ --csv faces.csv
+    eactf predict runs/fer2013 test.csv
     """
     from eactf.evaluation.prediction_table import check_table, write_table
 

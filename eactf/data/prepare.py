@@ -13,6 +13,8 @@ from eactf.data.opened import open_data
 from eactf.data.splits import limit, split_off_validation
 from eactf.errors import DataError, UsageError
 from eactf.faces import drawn_face_dataset
+from eactf.foreign import reason_of
+from eactf.intake.two_classes import one_class_fix, only_class
 from eactf.noise import NoiseManifest, apply_noise
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset, Samples
@@ -52,6 +54,8 @@ def prepare_data(recipe: Recipe) -> PreparedData:
     if "train" not in dataset.splits or not len(dataset.splits["train"]):
         raise DataError(f"{dataset.source} has no training split", hint="pack one with split train")
     train = dataset.splits["train"]
+    if (found := only_class(dataset.class_names, train.given)) is not None:
+        raise DataError(f"{dataset.source}, training split: {found}", hint=one_class_fix("packed"))
     validation = dataset.splits.get("validation")
     origin = "its own split"
     if validation is None or not len(validation):
@@ -133,7 +137,7 @@ def _read_matrix(path: Path) -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(float(cell) for cell in row) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as reason:
         raise DataError(
-            f"cannot read a noise matrix from {path}: {reason}",
+            f"cannot read a noise matrix from {path}: {reason_of(reason)}",
             hint='expected JSON: a list of rows, or {"matrix": [...]}',
         ) from reason
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from eactf.data.prepare import PreparedData
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.packed.identity import digests_of
 from eactf.packed.records import SPLITS, Dataset, Samples
 
@@ -104,7 +105,7 @@ class RunRecord:
             )
         except (ValueError, OverflowError, csv.Error, OSError) as reason:
             raise DataError(
-                f"{path}, the record of the images of the run, cannot be read: {reason}",
+                f"{path}, the record of the images of the run, cannot be read: {reason_of(reason)}",
                 hint="it was changed after the run; without it nobody can say what is unseen",
             ) from reason
 

@@ -20,7 +20,6 @@ from eactf.evaluation.storage import (
     open_classifier_file,
 )
 from eactf.evaluation.unseen import choose_split, choose_unseen
-from eactf.intake.sources.options import SourceOptions
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe, load_recipe
 from eactf.suggestions import command_line
@@ -76,8 +75,7 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
 
 def _opened(data: Path, size: int | None, channels: int) -> Dataset:
     """What `--data` names. The classes are the classifier's: images of one of them do as well."""
-    options = SourceOptions(fewest_classes=1)
-    return open_data(data, options=options, size=size, channels=channels)
+    return open_data(data, size=size, channels=channels, fewest_classes=1)
 
 
 def _recipe(target: Path, folder: Path) -> Recipe:

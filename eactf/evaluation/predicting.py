@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError, UsageError
+from eactf.evaluation.pixel_tables import predict_tables, tables_apart
 from eactf.evaluation.storage import find_classifier, open_classifier_file
 from eactf.intake.decode import read_image
 from eactf.intake.sources.loose_images import find_images
@@ -30,7 +31,7 @@ class PredictedFiles:
 
 
 def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
-    """Class probabilities of image files and of all images in folders.
+    """Class probabilities of image files, of all images in folders, of faces in CSV files.
 
     A file that cannot be read never gets a prediction; it is named with the reason. Raises
     `UsageError` for paths that are not there, `UnsafeFileError` for a classifier that is refused.
@@ -41,6 +42,7 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
         raise UsageError(f"{stored.path} takes images of any size; eactf predict needs a fixed one")
     files: list[tuple[Path, np.ndarray]] = []
     bad: dict[Path, str] = {}
+    tables, images = tables_apart(images)
     found = find_images(images)
     paths = found.paths
     for start in range(0, len(paths), batch_size):
@@ -53,4 +55,5 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
                 bad[path] = reason.message
         if batch:
             files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
-    return PredictedFiles(stored.class_names, files, bad, found.left_out)
+    faces, unread = predict_tables(stored, tables, batch_size=batch_size)
+    return PredictedFiles(stored.class_names, files + faces, bad | unread, found.left_out)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eactf.errors import UsageError
-from eactf.evaluation.predicting import PredictedFiles
 from eactf.files import write_bytes
+
+if TYPE_CHECKING:
+    from eactf.evaluation.predicting import PredictedFiles
 
 __all__ = ["check_table", "write_table"]
 

@@ -20,6 +20,7 @@ from typing import Literal
 
 from PIL import Image, ImageFile, TiffImagePlugin
 
+from eactf.foreign import reason_of
 from eactf.intake.codestreams import codestream_size
 from eactf.intake.image_kinds import IMAGE_SUFFIXES, PREFIX, ImageKind, Reader, kind_of
 from eactf.intake.listing import BadImage
@@ -85,7 +86,7 @@ class FileImages:
             with self.path(row).open("rb") as file:
                 return file_digest(file)
         except OSError as error:
-            raise BadImage("cannot be opened", error.strerror or str(error)) from None
+            raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
 
 
 def open_image(path: Path) -> ImageFile.ImageFile:
@@ -204,9 +205,9 @@ def _first_bytes(path: Path) -> bytes:
             "missing", "a link that leads nowhere" if path.is_symlink() else ""
         ) from None
     except OSError as error:
-        raise BadImage("cannot be opened", error.strerror or str(error)) from None
+        raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
     except ValueError as error:  # a NUL byte in the name
-        raise BadImage("cannot be opened", str(error)) from None
+        raise BadImage("cannot be opened", reason_of(error)) from None
 
 
 def _kind(mode: int) -> str:
@@ -237,5 +238,4 @@ def _promised(path: Path, prefix: bytes) -> int:
 
 
 def _said(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:100]
+    return reason_of(error)[:100]

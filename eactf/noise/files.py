@@ -14,6 +14,7 @@ import numpy as np
 
 from eactf.errors import DataError, UsageError
 from eactf.files import write_bytes
+from eactf.foreign import reason_of
 
 __all__ = [
     "RAF_CLASSES",
@@ -147,7 +148,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         write_bytes(path, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error}") from error
+        raise DataError(f"{path} cannot be written: {reason_of(error)}") from error
 
 
 def _lines(path: Path) -> list[str]:
@@ -156,7 +157,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not a text file: {error}", hint=_FORM) from error
+        raise DataError(f"{path} is not a text file: {reason_of(error)}", hint=_FORM) from error
 
 
 def _wrong(

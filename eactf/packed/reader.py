@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.opening import HDF5, Column
 from eactf.packed.records import MAX_ID, SPLITS, Dataset, Samples
@@ -87,7 +88,9 @@ def _json(path: Path, file: HDF5, key: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: {key} is not valid JSON: {error}", hint=_REPACK) from error
+        raise DataError(
+            f"{path}: {key} is not valid JSON: {reason_of(error)}", hint=_REPACK
+        ) from error
 
 
 def _columns(path: Path, file: HDF5) -> dict[str, Column]:

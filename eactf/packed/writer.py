@@ -15,6 +15,7 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
+from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.declaration import Array, Declaration
 from eactf.packed.exact import copy_rows
@@ -297,7 +298,7 @@ class PackedWriter:
             number = re.search(r"errno = (\d+)", str(error))
             reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None)
             raise DataError(
-                f"{self.path} cannot be written: {reason or error}",
+                f"{self.path} cannot be written: {reason or reason_of(error)}",
                 hint="check that the folder may be written to and that the disk is not full",
             ) from error
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from eactf.errors import Problem, RecipeError, UsageError
+from eactf.foreign import reason_of
 from eactf.recipe.layers import Layers
 from eactf.recipe.overrides import put_overrides
 from eactf.recipe.problems import find_problems
@@ -94,7 +95,7 @@ def _read_file(path: Path) -> str:
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", hint=_shipped_hint(path)) from None
     except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or str(fault)
+        reason = getattr(fault, "strerror", None) or reason_of(fault)
         raise UsageError(f"cannot read recipe {path}: {reason.lower()}") from None
     if len(content) > MAX_BYTES:
         raise UsageError(f"recipe {path} is larger than {MAX_BYTES // 1_000_000} MB")

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 from eactf.suggestions import command_line, did_you_mean
 
 __all__ = [
@@ -58,7 +59,7 @@ def copy_recipe(name: str, destination: str | Path | None = None) -> Path:
         hint = f"give another name: {again}"
         raise UsageError(f"{target} exists and is not overwritten", hint=hint) from None
     except OSError as fault:
-        reason = fault.strerror or str(fault)
+        reason = fault.strerror or reason_of(fault)
         raise UsageError(f"cannot write {target}: {reason.lower()}") from None
     return target
 

@@ -12,6 +12,7 @@ from typing import Any
 from eactf.data.opened import data_settings
 from eactf.data.planted import refuse_planted_noise
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.recipe import Recipe, load_recipe
 from eactf.report.inputs import inputs_digest
 
@@ -116,7 +117,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as reason:
         state = " (it was not finished)" if (folder / "status.json").is_file() else ""
         raise DataError(
-            f"{folder} holds no result of a finished run{state}: {reason}",
+            f"{folder} holds no result of a finished run{state}: {reason_of(reason)}",
             hint="give folders that 'eactf train' has finished, or recipes to run",
         ) from reason
     if not isinstance(result, dict) or not result.keys() >= _READ:

@@ -13,6 +13,7 @@ import numpy as np
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 from eactf.methods.attention_consistency import AttentionConsistency
 from eactf.methods.base import Method
 from eactf.methods.cross_entropy import CrossEntropy
@@ -142,7 +143,7 @@ def build_model(
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"model.backbone = {recipe.model.backbone} cannot be built for images of "
-            f"{form.size} px and {form.channels} channels: {reason}"
+            f"{form.size} px and {form.channels} channels: {reason_of(reason)}"
         ) from reason
     if weights is not None:
         weights.apply(classifier)
@@ -166,7 +167,9 @@ def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Me
     try:
         method = _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
     except (ImportError, ValueError) as reason:
-        raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
+        raise UsageError(
+            f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
+        ) from reason
     method.repeats_samples = recipe.data.balance != "none"
     return method
 

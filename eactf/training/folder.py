@@ -32,6 +32,7 @@ from typing import Any
 
 from eactf.errors import UsageError
 from eactf.files import write_text
+from eactf.foreign import reason_of
 from eactf.kernels import kernel_facts
 
 __all__ = ["RunFolder"]
@@ -61,7 +62,7 @@ class RunFolder:
                 return cls(wanted)
             return cls(_new_folder(Path("runs"), name))
         except OSError as fault:
-            reason = fault.strerror or str(fault)
+            reason = fault.strerror or reason_of(fault)
             raise UsageError(
                 f"the run folder {wanted or 'runs/' + name} cannot be made: {reason.lower()}",
                 hint="give a --run-dir in a folder that may be written to",

@@ -40,7 +40,7 @@ def plan_for_own_data(path: Path, overrides: Sequence[str] = ()) -> ResolvedReci
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
     findings = check(data.listing, data.scan, data.duplicates)
-    showing.show_findings(findings, path)
+    showing.show_findings(findings, data.check_command)
     refuse_hopeless(data, Answers.max_bad)
     plan = _plan(data.fingerprint, path, packed=data.packed)
     showing.show_plan(plan, {}, {})

@@ -10,6 +10,7 @@ from eactf.errors import Interrupted, UsageError
 from eactf.intake.checks import check
 from eactf.intake.packing import PackReport
 from eactf.intake.sources import SourceOptions
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.intake.verdict import refuse_errors
 from eactf.progress import waiting
 from eactf.recipe.strict_yaml import write_scalar
@@ -17,7 +18,15 @@ from eactf.wizard import questions, showing
 from eactf.wizard.answering import Answerer
 from eactf.wizard.choices import Origin
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate, known_share, wrong_labels
-from eactf.wizard.looking import UserData, join_spellings, look_at, refuse_hopeless, spellings
+from eactf.wizard.looking import (
+    UserData,
+    join_spellings,
+    keep_as_classes,
+    look_at,
+    missing_labels,
+    refuse_hopeless,
+    spellings,
+)
 from eactf.wizard.machine import Machine
 from eactf.wizard.making import (
     Wishes,
@@ -80,7 +89,7 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
         path = answerer.ask(questions.ask_data())
         answerer.finish()
         console.say()
-    data = _show(look_at(Path(path or ""), settings.options), settings)
+    data = _show(_look_at(Path(path or ""), answerer, settings), settings)
     data, wishes = _ask(data, answerer, settings)
     planned = planned_files(wishes, packed_bytes(data.fingerprint, settings.machine))
     last = questions.ask_write(list(planned))
@@ -103,22 +112,38 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
     return _Made(wishes, plan, report)
 
 
+def _look_at(path: Path, answerer: Answerer, settings: Settings) -> UserData:
+    """The data; where it cannot be read without a word of the person, that is asked for first."""
+    try:
+        return look_at(path, settings.options)
+    except CleanOrFlagError as doubt:
+        answer = answerer.ask(questions.ask_clean(doubt))
+        if answerer.origins.get("clean") is Origin.DEFAULT:
+            console.say(f"{doubt.name} is taken as {answer}; else: --clean NAME", markup=False)
+        clean = "" if answer == questions.FLAGS else doubt.name
+        return look_at(path, replace(settings.options, clean=clean))
+
+
 def _show(data: UserData, settings: Settings) -> UserData:
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
     findings = check(data.listing, data.scan, data.duplicates, max_bad=settings.max_bad)
-    showing.show_findings(findings, data.path)
+    showing.show_findings(findings, data.check_command)
     refuse_hopeless(data, settings.max_bad)
     if not data.packed:
-        refuse_errors(findings, data.path, accept={found.code for found in spellings(data)})
+        apart = {found.code for found in spellings(data)}  # these are asked about
+        refuse_errors(findings, data.path, options=data.options, accept=apart)
     return data
 
 
 def _ask(data: UserData, answerer: Answerer, settings: Settings) -> tuple[UserData, Wishes]:
-    """Every question but the first and the last; the data with spellings joined if so answered."""
+    """Every question but the first and the last; the data as it is to be read by the answers."""
     merge = questions.ask_merge(spellings(data))
     if merge is not None and answerer.ask(merge):
         data = join_spellings(data)
+    missing = questions.ask_missing(missing_labels(data), len(data.listing))
+    if missing is not None and not answerer.ask(missing):
+        data = keep_as_classes(data)
     fingerprint = data.fingerprint
     which = questions.ask_labels(fingerprint)
     labels = GIVEN if which is None else answerer.ask(which)

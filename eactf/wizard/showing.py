@@ -12,7 +12,6 @@ from eactf import console
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.fingerprint import Fingerprint, Spread
 from eactf.packed.records import SPLITS
-from eactf.suggestions import command_line
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate
 from eactf.wizard.plan import Plan
@@ -48,7 +47,7 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
     _show_bars(fingerprint)
 
 
-def show_findings(findings: Sequence[Finding], source: Path) -> None:
+def show_findings(findings: Sequence[Finding], command: str) -> None:
     """Print the findings, the gravest first, and the command that names their files."""
     for found in findings[:_MOST_FINDINGS]:
         sign = " " if found.severity is Severity.NOTE else "[yellow]![/yellow]"
@@ -58,7 +57,6 @@ def show_findings(findings: Sequence[Finding], source: Path) -> None:
     }
     told = [counted(count, name) for name, count in counts.items() if count]
     if told:
-        command = command_line("eactf", "data", "check", source)
         console.say(f"  {', '.join(told)} in all: {command}", markup=False)
 
 

@@ -12,6 +12,9 @@ import sys
 import numpy as np
 import pytest
 from fresh_processes import on_x86
+from PIL import Image
+
+from eactf.faces import EXPRESSIONS
 
 FILES = {
     "recipe.yaml",
@@ -275,3 +278,31 @@ def test_data_of_ones_own_trains_by_a_plan_and_is_judged_fairly_after_it_has_gro
     event = json.loads(other.stdout)
     assert event["count"] == before["count"] + 1
     assert "were trained on by this run and left out" in event["remarks"][0]
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_option_that_only_packing_has_is_advised_with_the_packing_command(
+    invoke, trained, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    rows = ["path,first,second"]
+    for number in range(24):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"{number}.png")
+        rows.append(f"{number}.png,{EXPRESSIONS[number % 7]},{EXPRESSIONS[number % 7]}")
+    (tmp_path / "faces.csv").write_text("\n".join(rows) + "\n")
+    words = {
+        "train": [
+            *("train", "--recipe", "ferplus-human-small", "--dry-run"),
+            *("--set", "noise.kind=none", "--data"),
+        ],
+        "evaluate": ["evaluate", trained[1], "--split", "train", "--data"],
+    }[command]
+    result = invoke(*words, "faces.csv")
+    assert result.exit_code == 3, result.output
+    told = re.search(r"eactf (data pack \S*faces.csv -o faces.h5 --label) NAME", result.stderr)
+    assert told is not None, result.stderr
+    assert "then give --data faces.h5:" in result.stderr
+    assert invoke(*told[1].split(), "second").exit_code == 0
+    result = invoke(*words, "faces.h5")
+    assert result.exit_code == 0, result.output

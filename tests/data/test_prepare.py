@@ -213,3 +213,10 @@ def test_one_more_image_changes_next_to_nothing_of_what_is_held_out(folder):
         *after.train.ids.tolist(),
         *after.validation.ids.tolist(),
     }
+
+
+def test_training_images_of_one_class_are_refused(pack):
+    one = samples(8)
+    path = pack(train=Samples(images=one.images, ids=one.ids, given=np.ones(8, np.int64)))
+    with pytest.raises(DataError, match="every image has the label 'happiness'"):
+        prepared(path)

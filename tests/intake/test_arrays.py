@@ -260,7 +260,7 @@ def test_without_a_label_array_the_candidates_are_listed(npz):
     path = npz(train_x=PIXELS, train_worst=LABELS, train_index=LABELS, test_x=PIXELS, test_y=LABELS)
     with pytest.raises(DataError, match="which array has the labels of train_x") as caught:
         list_arrays(path)
-    assert caught.value.hint == "choose one with --label: worst"
+    assert caught.value.hint == "choose one: --label worst"
     listing = list_arrays(path, SourceOptions(label="worst"))
     assert len(listing) == 12
 

@@ -363,7 +363,11 @@ BAD_FILES = {
     "too many cells": (b"path,label\na.png,sad\nb,c.png,glad\n", "line 3: expected 2 cells", "quo"),
     "no label column": (b"path,age,size\na.png,1,2\n", "no column with the labels", "--votes age"),
     "no path column": (b"label,age\nsad,1\nglad,2\n", "no column with the images' paths", "--path"),
-    "FER2013's own": (b"emotion,pixels,Usage\n0,70 80,Training\n", "no column with the im", "pack"),
+    "FER2013's own, cut short": (
+        b"emotion,pixels,Usage\n0,70 80,Training\n",
+        "line 2, pixels: expected 2304 numbers",
+        "as published",
+    ),
     "a column twice": (
         b"path,label,label\na.png,sad,sad\n",
         "two columns are named 'label'",
@@ -385,8 +389,12 @@ BAD_FILES = {
         "--label",
     ),
     "words and numbers": (b"path,label,clean\na.png,sad,1\n", "label has words and clean", "both"),
-    "a list, not parted": (b"a.png very sad\nb.png glad\n", "line 1: received", "path,label"),
-    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected an image, blanks", "path,label"),
+    "a list, not parted": (
+        b"a.png very sad\nb.png glad\n",
+        "line 2: expected 3 words",
+        "path,label",
+    ),
+    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected 2 words", "path,label"),
     "columns unnamed": (
         b"a.png,sad,31\nb.png,glad,7\n",
         "3 columns without a header",

@@ -69,8 +69,7 @@ def _show(card: Card) -> None:
         "options": "\n".join(_option(option) for option in card.options),
     }
     console.table([card.name, card.title], [[name, text] for name, text in facts.items() if text])
-    files = ("FOLDER",) if card.by_folder else ("--images", "FILE", "--votes", "FILE")
-    command = command_line("eactf", "data", "pack", card.name, *files, "-o", f"{card.name}.h5")
+    command = f"{command_line('eactf', 'data', 'pack', card.name)} {card.takes} -o {card.name}.h5"
     console.say(f"\nnext: {command}", markup=False)
 
 

@@ -108,7 +108,7 @@ def noise(
 
         write_suspects(output, audit.suspects())
     console.emit("noise", **audit.as_dict())
-    _show(audit, path, label_set, output)
+    _show(audit, path, label_set, output, options)
 
 
 def _refuse_existing(output: Path | None, overwrite: bool) -> None:
@@ -145,7 +145,13 @@ class _Expected:
                 console.say(f"this takes about {format_duration(seconds)}")
 
 
-def _show(audit: NoiseAudit, path: Path, label_set: str | None, output: Path | None) -> None:
+def _show(
+    audit: NoiseAudit,
+    path: Path,
+    label_set: str | None,
+    output: Path | None,
+    options: SourceOptions,
+) -> None:
     found = audit.estimate
     for line in _headline(found):
         console.say(line)
@@ -154,7 +160,7 @@ def _show(audit: NoiseAudit, path: Path, label_set: str | None, output: Path | N
     _show_classes(audit)
     _show_remarks(audit)
     _show_suspects(audit, output)
-    _show_advice(audit, path, label_set)
+    _show_advice(audit, path, label_set, options)
 
 
 def _headline(found: NoiseEstimate) -> tuple[str, str]:
@@ -236,11 +242,18 @@ def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
     )
 
 
-def _show_advice(audit: NoiseAudit, path: Path, label_set: str | None) -> None:
+def _show_advice(
+    audit: NoiseAudit, path: Path, label_set: str | None, options: SourceOptions
+) -> None:
+    from eactf.intake.advice import pack_command, packed_name
+
     advice = audit.advice
     console.say(f"\n[bold]advice[/bold]: {advice.text}")
     for ground in advice.evidence:
         console.say(f"  {ground}", markup=False)
+    if flags := options.flags():  # which training does not take
+        console.say(f"next: {pack_command(path, *flags)}", markup=False)
+        path = Path(packed_name(path))
     console.say(f"next: {_next_command(audit, path, label_set)}", markup=False)
 
 

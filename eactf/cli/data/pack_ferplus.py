@@ -9,6 +9,7 @@ import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
 from eactf.progress import counting
 from eactf.suggestions import command_line
 from eactf.wording import counted
@@ -20,8 +21,9 @@ __all__ = ["ferplus"]
 
 
 @click.command()
-@click.option("--images", required=True, type=FILE_PATH, help="Kaggle's fer2013.csv.")
-@click.option("--votes", required=True, type=FILE_PATH, help="Microsoft's fer2013new.csv.")
+@click.argument("folder", required=False, type=FILE_PATH)
+@click.option("--images", type=FILE_PATH, help="Kaggle's fer2013.csv; else that of FOLDER.")
+@click.option("--votes", type=FILE_PATH, help="Microsoft's fer2013new.csv; else that of FOLDER.")
 @click.option("-o", "--output", required=True, type=FILE_PATH, help="The packed file to write.")
 @click.option(
     "--vote-rule",
@@ -41,9 +43,17 @@ __all__ = ["ferplus"]
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @json_option
 def ferplus(
-    images: Path, votes: Path, output: Path, vote_rule: str, classes: str, overwrite: bool
+    folder: Path | None,
+    images: Path | None,
+    votes: Path | None,
+    output: Path,
+    vote_rule: str,
+    classes: str,
+    overwrite: bool,
 ) -> None:
-    """Pack FERPlus from the two published CSV files.
+    """Pack FERPlus from the two published CSV files, which may lie in FOLDER.
+
+    FER2013 with its own labels, without the votes, is eactf data pack fer2013.
 
     \b
     eactf data pack ferplus --images fer2013.csv --votes fer2013new.csv -o ferplus.h5
@@ -52,8 +62,8 @@ def ferplus(
 
     with counting("packing") as progress:
         report = pack_ferplus(
-            images,
-            votes,
+            _file(images, folder, "fer2013.csv", "--images"),
+            _file(votes, folder, "fer2013new.csv", "--votes"),
             output,
             rule=vote_rule,
             classes=int(classes),
@@ -62,6 +72,24 @@ def ferplus(
         )
     console.emit("packed", **report.as_dict())
     _show(report)
+
+
+def _file(named: Path | None, folder: Path | None, name: str, flag: str) -> Path:
+    """The file that is named, else the one in the folder."""
+    if named is not None:
+        return named
+    if folder is None:
+        raise UsageError(
+            f"{flag} is missing: which file is FERPlus's {name}?",
+            hint="give --images fer2013.csv --votes fer2013new.csv, or the folder that has both;"
+            " FER2013 without the votes: eactf data pack fer2013 FILE -o fer2013.h5",
+        )
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder} is no folder: expected the one that has fer2013.csv and fer2013new.csv",
+            hint="FER2013 without the votes: eactf data pack fer2013 FILE -o fer2013.h5",
+        )
+    return folder / name
 
 
 def _show(report: PackReport) -> None:

@@ -15,7 +15,9 @@ __all__ = ["source_options"]
 
 _OPTIONS = (
     click.option("--label", metavar="NAME", help="The column or array with the label to train on."),
-    click.option("--clean", metavar="NAME", help="The column or array with the true label."),
+    click.option(
+        "--clean", metavar="NAME", help="The column or array with the true label; '' for none."
+    ),
     click.option("--path-column", metavar="NAME", help="The manifest's column of image paths."),
     click.option("--split-column", metavar="NAME", help="The manifest's column of splits."),
     click.option(
@@ -28,6 +30,13 @@ _OPTIONS = (
         show_default=True,
         help="argmax: the most voted class; majority: more than half of all votes; soft: as argmax,"
         " with the votes' shares as target.",
+    ),
+    click.option(
+        "--missing",
+        metavar="A,B,C",
+        help="The labels that stand for no label; '' for none of them. By default an empty cell,"
+        " negative numbers, ? - NA N/A null nan unlabeled and 'no label', in any case, as long as"
+        " two classes are left.",
     ),
     click.option("--root", type=FILE_PATH, help="The folder that a manifest's paths start from."),
     click.option(
@@ -52,6 +61,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         split_column: str | None,
         votes: str,
         vote_rule: str,
+        missing: str | None,
         root: Path | None,
         merge_spellings: bool,
         no_links: bool,
@@ -64,8 +74,9 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             clean=clean,
             path_column=path_column,
             split_column=split_column,
-            votes=tuple(name.strip() for name in votes.split(",") if name.strip()),
+            votes=_listed(votes),
             vote_rule=vote_rule,
+            missing=None if missing is None else _listed(missing),
             root=root,
             merge_spellings=merge_spellings,
             no_links=no_links,
@@ -75,3 +86,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(
         lambda function, option: option(function), reversed(_OPTIONS), with_options
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The words of a list with commas between them."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

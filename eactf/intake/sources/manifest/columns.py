@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from eactf.errors import DataError, UsageError
 from eactf.intake.sources.manifest.near import Near
-from eactf.intake.sources.manifest.tables import Table, names_an_image
+from eactf.intake.sources.manifest.tables import Table, example_header, names_an_image
 from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.splits import split_named
 from eactf.suggestions import command_line, did_you_mean
 
-__all__ = ["Roles", "find_roles"]
+__all__ = ["Roles", "find_roles", "plain"]
 
 _SAMPLE = 200  # rows looked at
 
@@ -105,10 +105,10 @@ class _Header:
         path = self._chosen(options.path_column, "--path-column")
         label = self._chosen(options.label, "--label")
         split = self._chosen(options.split_column, "--split-column")
-        clean = self._chosen(options.clean, "--clean")
+        clean = self._chosen(options.clean or None, "--clean")
         path = self._guess_path() if path is None else path
         split = self._guess_split() if split is None else split
-        clean = self._guess(_CLEAN) if clean is None else clean
+        clean = self._guess(_CLEAN) if options.clean is None else clean
         rivals: tuple[str, ...] = ()
         if label is None and not votes:
             label, rivals = self._guess_label()
@@ -117,7 +117,7 @@ class _Header:
 
     def _named(self, name: str, flag: str) -> int:
         """Take the column that the user names; its case and blanks need not be as in the file."""
-        for match in (str, _plain):
+        for match in (str, plain):
             found = [i for i, other in enumerate(self._names) if match(other) == match(name)]
             if len(found) == 1:
                 return self._take(found[0])
@@ -136,7 +136,7 @@ class _Header:
         return index
 
     def _known(self, names: Sequence[str]) -> list[int]:
-        by_name = {_plain(self._names[i]): i for i in reversed(self._free)}
+        by_name = {plain(self._names[i]): i for i in reversed(self._free)}
         return [by_name[name] for name in names if name in by_name]
 
     def _guess(self, names: Sequence[str]) -> int | None:
@@ -162,7 +162,7 @@ class _Header:
         raise DataError(
             f"{self._table.path}, line 1: no column with the images' paths can be told;"
             f" the columns are {_listed(self._names)}",
-            hint=_pixels_hint(self._names)
+            hint=_pixels_hint(self._table)
             or "name it: --path-column NAME; and, where its files lie in another folder, that:"
             " --root FOLDER",
         )
@@ -239,7 +239,8 @@ def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
     if len(images) != 1 or len(rest) != 1:
         raise DataError(
             f"{table.path}, line 1: {table.width} columns without a header cannot be told apart",
-            hint="write a first line that names them, for example: path,label,split",
+            hint="write a first line that names them, for example: "
+            + example_header(next(table.rows())[1], table.delimiter or " "),
         )
     names = tuple(f"column {i + 1}" for i in range(table.width))
     split = splits[0] if len(splits) == 1 and splits != rest else None
@@ -254,7 +255,7 @@ def _check_unique(table: Table, names: Sequence[str]) -> None:
         )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A column's name without case, blanks and signs: `Image Name` and `image_name` are one."""
     return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
@@ -272,7 +273,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(shown) <= 300 else shown[:300] + " ..."
 
 
-def _pixels_hint(names: Sequence[str]) -> str | None:
-    if "pixels" in map(_plain, names):
-        return "this looks like FER2013's own file: see eactf data pack ferplus --help"
+def _pixels_hint(table: Table) -> str | None:
+    if "pixels" in map(plain, table.header or ()):
+        return f"its faces are numbers in the table: eactf data pack fer2013 {table.path}"
     return None
