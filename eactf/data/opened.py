@@ -78,8 +78,8 @@ def _packed_now(
         findings = look_through(listing, max_bad=max_bad, progress=progress)
     if options.fewest_classes < 2:
         findings = without_training(findings)
-    tell_findings(findings, path)
-    refuse_errors(findings, path)
+    tell_findings(findings, path, options)
+    refuse_errors(findings, path, options=options)
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"
