@@ -38,6 +38,8 @@ from keras import ops
 from eactf import losses
 from eactf.methods.batch import Batch, columns, pad_rows
 from eactf.methods.clock import ClockedModel, Ticks
+from eactf.methods.faults import readable, require_labels
+from eactf.methods.first_look import FirstLook
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
 
@@ -55,6 +57,10 @@ class Method(ClockedModel):
     `(n, H, W, C)` in the classifier's own range. `seed` fixes every random draw in training, with
     the epoch and the sample's id (or its place in the batch where there are no ids).
 
+    Labels out of range are a `ValueError` that names them, in training and evaluation alike (with
+    XLA, which knows no checks, the loss is not a number). Images in 0..1 where the classifier's own
+    normalisation expects 0..255 are warned of once.
+
     A subclass names the parts of its loss that `report` is to average and log in `loss_parts`.
     """
 
@@ -67,6 +73,7 @@ class Method(ClockedModel):
         super().__init__(name=name)
         self.open(classifier)
         self.start_clock(seed)
+        self._first_look = FirstLook(self.classifier)
         self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
         self.build((None, *classifier.input_shape[1:]))
 
@@ -132,6 +139,20 @@ class Method(ClockedModel):
             callbacks = [clock, *(callback for callback in listed if callback is not None)]
         return super().fit(*arguments, callbacks=callbacks, **settings)
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """As Keras', what a check finds told as a plain error."""
+        if force or self.train_function is None:
+            super().make_train_function(force=True)
+            self.train_function: Any = self._watched(self.train_function)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """As Keras', what a check finds told as a plain error."""
+        if force or self.test_function is None:
+            super().make_test_function(force=True)
+            self.test_function: Any = self._watched(self.test_function)
+        return self.test_function
+
     def test_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         logits = self(batch.images, training=False)
@@ -146,8 +167,15 @@ class Method(ClockedModel):
     # The seam.
 
     def unpack(self, data: Any) -> Batch:
-        """One replica's `Batch` of what the data set yielded."""
+        """One replica's `Batch` of what the data set yielded.
+
+        Raises `ValueError` for columns of another form and labels out of range.
+        """
         images, labels, ids = columns(data)
+        labels = require_labels(labels, self.classifier.output_shape[-1])
+        with tf.control_dependencies([labels]):
+            images = tf.identity(images)  # a wrong label moves no batch statistics either
+        self._first_look.at(images)
         images, count = self._without_empty(images)
         padding = ops.shape(images)[0] - count
         labels = pad_rows(labels, padding)
@@ -216,6 +244,17 @@ class Method(ClockedModel):
     def metrics(self) -> list[Any]:
         known: list[Any] = super().metrics
         return known + [t for t in self.part_trackers.values() if all(t is not k for k in known)]
+
+    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A function of Keras that runs steps, watched by the checks and the first look."""
+        plain = readable(step)
+
+        def watched(iterator: Any) -> Any:
+            logs = plain(iterator)
+            self._first_look.tell()
+            return logs
+
+        return watched
 
     def _computes_in_float16(self) -> bool:
         return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
