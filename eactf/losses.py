@@ -34,6 +34,7 @@ __all__ = [
     "relabel_candidates",
     "scale_consistency",
     "smooth_labels",
+    "weighted_mean",
 ]
 
 Tensor = Any
@@ -52,6 +53,21 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         known, hard = _one_hot(labels, log_probabilities.shape[-1], "float32")
         return ops.where(known, -ops.sum(hard * log_probabilities, axis=-1), float("nan"))
     return -ops.sum(ops.cast(labels, "float32") * log_probabilities, axis=-1)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mean of the losses `(N,)` of a batch, each times its weight, a scalar.
+
+    `weights` is `(N,)` and is to average one over the batch; None: all count alike. The mean is
+    over all N, so that a part of a batch enters the whole with its share of the samples. Raises
+    `ValueError` for weights of another shape.
+    """
+    (losses,) = _raised(losses)
+    if weights is None:
+        return ops.mean(losses)
+    (weights,) = _raised(weights)
+    _check_shape(f"weights must be of the losses' shape {losses.shape}", weights, losses.shape)
+    return ops.mean(losses * ops.cast(weights, losses.dtype))
 
 
 def class_activation_maps(features: Tensor, kernel: Tensor) -> Tensor:
@@ -243,14 +259,22 @@ def mix_by_uncertainty(
     return share * mu + (1.0 - share) * ops.take(mu, permutation, axis=0), weight
 
 
-def add_up_loss(logits: Tensor, labels: Tensor, permuted_labels: Tensor) -> Tensor:
+def add_up_loss(
+    logits: Tensor,
+    labels: Tensor,
+    permuted_labels: Tensor,
+    weights: Tensor | None = None,
+    permuted_weights: Tensor | None = None,
+) -> Tensor:
     """RUL's loss of mixed features, a scalar: both labels must be readable from the mixture.
 
     Half the mean cross-entropy with each; the halves are equal whatever the mixing weights (RUL,
-    eq. 4). Labels, and what is raised, as in `cross_entropy`.
+    eq. 4). Labels, and what is raised, as in `cross_entropy`; weights as in `weighted_mean`, each
+    those of its labels' own samples.
     """
-    own = ops.mean(cross_entropy(logits, labels))
-    return 0.5 * own + 0.5 * ops.mean(cross_entropy(logits, permuted_labels))
+    own = weighted_mean(cross_entropy(logits, labels), weights)
+    other = weighted_mean(cross_entropy(logits, permuted_labels), permuted_weights)
+    return 0.5 * own + 0.5 * other
 
 
 def _log_probabilities(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,6 +47,9 @@ class AttentionConsistency(CorruptingMethod):
     - `augmentation`: a corruption and a crop that come first, one for all views of an image
       (`eactf.Views`); none by default. It takes no pixel noise.
 
+    Weights of samples and classes (see `Method`) weigh the cross-entropy of every view, not the
+    distances between maps, which look at no label.
+
     Deviates: the original is for several labels an image (weighted sigmoid); this is for one.
     Logs `loss`, `cross_entropy`, `consistency`, `map_spread` and, with four views,
     `scale_consistency`. Raises `ValueError` on values out of range, on a `scale_weight` for two
@@ -108,6 +111,7 @@ class AttentionConsistency(CorruptingMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         sizes = self.views_of(batch)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             kernel = ops.stop_gradient(ops.cast(self.head.kernel, "float32"))
@@ -117,7 +121,7 @@ class AttentionConsistency(CorruptingMethod):
                 cams.append(losses.class_activation_maps(ops.cast(features, "float32"), kernel))
                 logits += ops.split(scores, 2)
             cross_entropy = sum(
-                ops.mean(losses.cross_entropy(view, batch.labels)) for view in logits
+                self.cross_entropy(view, batch.labels, weights) for view in logits
             ) / len(logits)
             parts = {"cross_entropy": cross_entropy, **self.consistencies(cams)}
             loss = cross_entropy + self.weighed(parts)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-from keras import ops
 
 from eactf import losses
 from eactf.methods.erasing import OneViewMethod
@@ -30,6 +29,9 @@ class CrossEntropy(OneViewMethod):
     - What is often tried first against wrong labels, off by default: `label_smoothing` in [0, 1)
       (`losses.smooth_labels`), and `generalized`, the exponent q in (0, 1] of generalised
       cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+
+    Weights of samples and classes (see `Method`) weigh the whole loss, generalised and of smoothed
+    labels too; a class's weight is that of the label before smoothing.
 
     Logs `loss`. Raises `ValueError` on values out of range.
     """
@@ -64,10 +66,11 @@ class CrossEntropy(OneViewMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         images = self.views_of(batch)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             logits = self.network(images, training=True)[1]
-            loss = ops.mean(self.sample_losses(logits, batch.labels))
+            loss = losses.weighted_mean(self.sample_losses(logits, batch.labels), weights)
             return loss, (logits, {"loss": loss})
 
         logits, parts = self.minimize(objective, batch.share)

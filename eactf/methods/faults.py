@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["readable", "require_ids", "require_labels"]
+__all__ = ["readable", "require_ids", "require_labels", "require_weights"]
 
 Tensor = Any
 
@@ -41,6 +41,12 @@ def require_labels(labels: Tensor, classes: int) -> Tensor:
         # Wide enough for half types, and far from counts of votes or a one-hot row of 255.
         sound = tf.abs(rows - 1.0) < 0.02
         return _after("shares", classes, tf.reduce_all(sound), rows, labels)
+
+
+def require_weights(weights: Tensor) -> Tensor:
+    """`weights` `(n,)`, once they are known to be numbers >= 0. Raises `ValueError`."""
+    sound = tf.math.is_finite(weights) & (weights >= 0.0)
+    return _after("weights", 0, tf.reduce_all(sound), weights, weights)
 
 
 def require_ids(rows: Tensor, found: Tensor, ids: Tensor) -> Tensor:
@@ -122,8 +128,14 @@ def _tell_ids(number: int, ids: Sequence[float]) -> str:
     )
 
 
+def _tell_weights(number: int, weights: Sequence[float]) -> str:
+    wrong = next(weight for weight in weights if not 0.0 <= weight < float("inf"))
+    return f"sample weight {wrong:g}: expected numbers >= 0; 0 leaves a label out"
+
+
 _TELLERS: dict[str, Callable[[int, Sequence[float]], str]] = {
     "labels": _tell_labels,
     "shares": _tell_shares,
     "ids": _tell_ids,
+    "weights": _tell_weights,
 }

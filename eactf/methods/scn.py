@@ -52,6 +52,10 @@ class SCN(OneViewMethod):
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
 
+    Weights of samples and classes (see `Method`) weigh the cross-entropy; a class's weight is that
+    of the label in use, which may be a changed one. The rank regularisation and the changes of
+    labels go by importance and prediction, and are not weighted.
+
     `ledger` records every change of a label (`RelabelLedger`) and is saved with the weights, in
     `.keras` and `.weights.h5` files; `memory.table("given", "label")` has each sample's label as
     first given and as it is now. Epochs count on from one `fit` to the next, in the ledger, for
@@ -146,12 +150,13 @@ class SCN(OneViewMethod):
         batch = self.unpack(data)
         labels = self.labels_in_use(batch)
         images = self.views_of(batch)
+        weights = self.weights_of(batch, labels)
 
         def objective() -> tuple[Tensor, Any]:
             pooled, plain = self.heads_network(images, training=True)
             importance = self.importance_of(pooled)
             logits = importance[:, None] * ops.cast(plain, "float32")
-            cross_entropy = ops.mean(losses.cross_entropy(logits, labels))
+            cross_entropy = self.cross_entropy(logits, labels, weights)
             everyone = self.over_all_replicas(importance, batch)
             rank = losses.rank_regularization(everyone, self.ratio, self.rank_margin)
             loss = cross_entropy + self.rank_weight * rank

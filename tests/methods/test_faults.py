@@ -93,11 +93,11 @@ def test_several_devices_name_the_label_too(tiny_classifier, faces, two_devices)
     with two_devices.scope():
         model = eactf.EAC(tiny_classifier())
         model.compile(optimizer=eactf.optimizers.SGD(0.1))
-    before = model.classifier.get_weights()
+    before = [v.numpy() for v in model.trainable_variables]
     for run in (model.fit, model.evaluate):
         with pytest.raises(ValueError, match=r"^label 7 is out of range"):
             run(images, labels, batch_size=8, verbose=0)
-    for one, other in zip(before, model.classifier.get_weights(), strict=True):
+    for one, other in zip(before, [v.numpy() for v in model.trainable_variables], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
