@@ -40,6 +40,7 @@ from eactf.methods.batch import Batch, columns, pad_rows
 from eactf.methods.clock import ClockedModel, Ticks
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
+from eactf.methods.prior import checked_prior
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -66,6 +67,13 @@ class Method(ClockedModel):
     that look at no label, such as the consistency of maps, are not weighted: an image whose label
     is not to be trusted, even one of weight 0, still teaches where to look.
 
+    `prior_adjustment` is tau of the logit adjustment (`losses.adjusted_logits`; Menon et al., ICLR
+    2021), >= 0, and `class_prior` how often each class is given as a label in training, counts or
+    shares, one a class. It acts on the cross-entropies of training alone: rare classes are then not
+    given up for frequent ones. 0 is off and 1 the paper's. Evaluation, its loss too, and the
+    classifier that is kept have the logits as they are; so have metrics in training. A class that
+    has no training image counts as the rarest that has some.
+
     Labels out of range are a `ValueError` that names them, in training and evaluation alike (with
     XLA, which knows no checks, the loss is not a number). Images in 0..1 where the classifier's own
     normalisation expects 0..255 are warned of once.
@@ -78,9 +86,21 @@ class Method(ClockedModel):
     views: int = 1
     """How many images a sample becomes in a step."""
 
-    def __init__(self, classifier: keras.Model, *, seed: int = 0, name: str | None = None) -> None:
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         super().__init__(name=name)
         self.open(classifier)
+        self.class_prior = checked_prior(
+            prior_adjustment, class_prior, self.classifier.output_shape[-1]
+        )
+        self.prior_adjustment = float(prior_adjustment)
         self.start_clock(seed)
         self._first_look = FirstLook(self.classifier)
         self._class_weights: tuple[float, ...] | None = None
@@ -249,11 +269,21 @@ class Method(ClockedModel):
     def cross_entropy(
         self, logits: Tensor, labels: Tensor, weights: Tensor | None = None
     ) -> Tensor:
-        """The cross-entropy that a training step takes the mean of, a scalar.
+        """The mean cross-entropy of a training step, of adjusted logits, a scalar.
 
         `weights` are those of `weights_of`.
         """
-        return losses.weighted_mean(losses.cross_entropy(logits, labels), weights)
+        values = losses.cross_entropy(self.adjusted(logits), labels)
+        return losses.weighted_mean(values, weights)
+
+    def adjusted(self, logits: Tensor) -> Tensor:
+        """The logits that a cross-entropy in training is taken of: those of `prior_adjustment`.
+
+        Never those of an evaluation or of the classifier that is kept.
+        """
+        if self.prior_adjustment == 0.0:
+            return logits
+        return losses.adjusted_logits(logits, self.class_prior, self.prior_adjustment)
 
     def minimize(
         self,

@@ -8,7 +8,7 @@ the face.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -65,6 +65,9 @@ class EAC(ErasingMethod):
     - `augmentation`: what is done to the images before that, an `eactf.Views`; nothing by default,
       which is the paper ("only flip and erasing"). Both views share the corruption and the crop. A
       mirrored pair shares the pixel noise too, of an independent pair the second view has none.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on the cross-entropy of every view that is
+      classified; the maps are compared as they are.
     - `seed`: with the epoch and the sample's id, decides every crop, noise and erased block.
 
     Weights of samples and classes (see `Method`) weigh the cross-entropies, not the consistency: it
@@ -103,6 +106,8 @@ class EAC(ErasingMethod):
         consistency_share: float = 1.0,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "eac",
     ) -> None:
@@ -130,6 +135,8 @@ class EAC(ErasingMethod):
             classifier,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )

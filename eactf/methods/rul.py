@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -50,6 +50,9 @@ class RUL(OneViewMethod):
       published code; other than 1 it needs an optimizer of `eactf.optimizers`.
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on both cross-entropies of a mixture: either label is
+      drawn from the same prior.
 
     Weights of samples and classes (see `Method`) weigh both cross-entropies of a mixture, each with
     the weight of the sample whose label it is, whatever its part in the mixture.
@@ -85,6 +88,8 @@ class RUL(OneViewMethod):
         flip_probability: float = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "rul",
     ) -> None:
@@ -100,6 +105,8 @@ class RUL(OneViewMethod):
             flip_probability=flip_probability,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )
@@ -158,7 +165,8 @@ class RUL(OneViewMethod):
             if weights is not None:
                 others = ops.take(self.over_all_replicas(weights, batch), partners)
             logits = self.head(mixed)
-            loss = losses.add_up_loss(logits, batch.labels, labels, weights, others)
+            adjusted = self.adjusted(logits)
+            loss = losses.add_up_loss(adjusted, batch.labels, labels, weights, others)
             uncertainty = ops.mean(ops.exp(log_variance))
             mixing = ops.mean(ops.abs(mixing - 0.5))
             parts = {"loss": loss, "mixing": mixing, "uncertainty": uncertainty}

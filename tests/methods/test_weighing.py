@@ -222,6 +222,15 @@ def test_the_weight_of_a_class_is_that_of_all_its_samples(tiny_classifier, faces
 
 
 @every_case
+def test_the_prior_is_added_to_the_logits_that_are_classified(tiny_classifier, faces, case):
+    images, _ = faces(5)
+    counts = (60, 30, 10)
+    model = case.build(tiny_classifier(norm=False), prior_adjustment=1.5, class_prior=counts)
+    offset = 1.5 * np.log(np.array(counts) / 100)
+    check_step(model, case, images, columns_of(images, UNEQUAL), UNEQUAL, offset)
+
+
+@every_case
 def test_equal_weights_are_no_weights_to_the_last_bit(tiny_classifier, faces, case):
     images, _ = faces(5)
     ends = []

@@ -147,7 +147,7 @@ def test_whole_numbers_behind_validation_labels_could_be_ids_and_are_refused(
 
 
 METHODS = {
-    "eac": (eactf.EAC, {"consistency_weight": 2.0}),
+    "eac": (eactf.EAC, {"prior_adjustment": 1.0, "class_prior": (9, 1, 5)}),
     "eac-both": (eactf.EAC, {"consistency_weight": 2.0, "classify": "both"}),
     "attention-consistency": (eactf.AttentionConsistency, {"views": 4}),
     "cross-entropy": (eactf.CrossEntropy, {"generalized": 0.7}),
