@@ -19,10 +19,12 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+import numpy as np
 from keras import backend, ops
 
 __all__ = [
     "add_up_loss",
+    "adjusted_logits",
     "class_activation_maps",
     "cross_entropy",
     "flip_consistency",
@@ -34,6 +36,7 @@ __all__ = [
     "relabel_candidates",
     "scale_consistency",
     "smooth_labels",
+    "weighted_mean",
 ]
 
 Tensor = Any
@@ -52,6 +55,53 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         known, hard = _one_hot(labels, log_probabilities.shape[-1], "float32")
         return ops.where(known, -ops.sum(hard * log_probabilities, axis=-1), float("nan"))
     return -ops.sum(ops.cast(labels, "float32") * log_probabilities, axis=-1)
+
+
+def adjusted_logits(logits: Tensor, prior: Tensor, tau: float = 1.0) -> Tensor:
+    """The logits plus `tau` times the logarithm of the class prior, `(N, L)` float32.
+
+    Cross-entropy of these, with the logits themselves for prediction, trains for the mean of the
+    classes' recalls instead of for accuracy: a frequent class has to win by less (Menon et al.,
+    "Long-tail learning via logit adjustment", ICLR 2021, eq. 10; tau = 1 is theirs, 0 leaves the
+    logits as they are).
+
+    `prior` is `(L,)`, how often each class is given as a label in training, as counts or as
+    shares. A class without any has no logarithm: it is taken to be as rare as the rarest class
+    that has some, so that its logit is finite and is still learnt to be low. Gradients reach the
+    logits. Raises `ValueError` for other shapes, a negative tau, and a prior with negative numbers
+    or of nothing but noughts, where its numbers are known.
+
+    >>> import numpy as np
+    >>> adjusted_logits(np.zeros((1, 3)), [90, 10, 0]).numpy().round(2)
+    array([[-0.11, -2.3 , -2.3 ]], dtype=float32)
+    """
+    _check_number("tau must be >= 0", tau, lambda number: number >= 0)
+    logits = ops.cast(ops.convert_to_tensor(logits), "float32")
+    _check_shape("logits must be (n, classes)", logits, (None, None))
+    if isinstance(prior, (list, tuple, np.ndarray)):
+        numbers = np.asarray(prior, "float64")
+        if not (np.isfinite(numbers) & (numbers >= 0)).all() or not numbers.any():
+            raise ValueError(f"prior must be of numbers >= 0, not all 0; received {prior!r}")
+    prior = ops.cast(ops.convert_to_tensor(prior), "float32")
+    _check_shape(f"prior must be ({logits.shape[-1]},)", prior, (logits.shape[-1],))
+    floor = ops.min(ops.where(prior > 0.0, prior, float("inf")))
+    shares = ops.maximum(prior, floor) / ops.sum(prior)
+    return logits + tau * ops.log(shares)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mean of the losses `(N,)` of a batch, each times its weight, a scalar.
+
+    `weights` is `(N,)` and is to average one over the batch; None: all count alike. The mean is
+    over all N, so that a part of a batch enters the whole with its share of the samples. Raises
+    `ValueError` for weights of another shape.
+    """
+    (losses,) = _raised(losses)
+    if weights is None:
+        return ops.mean(losses)
+    (weights,) = _raised(weights)
+    _check_shape(f"weights must be of the losses' shape {losses.shape}", weights, losses.shape)
+    return ops.mean(losses * ops.cast(weights, losses.dtype))
 
 
 def class_activation_maps(features: Tensor, kernel: Tensor) -> Tensor:
@@ -243,14 +293,22 @@ def mix_by_uncertainty(
     return share * mu + (1.0 - share) * ops.take(mu, permutation, axis=0), weight
 
 
-def add_up_loss(logits: Tensor, labels: Tensor, permuted_labels: Tensor) -> Tensor:
+def add_up_loss(
+    logits: Tensor,
+    labels: Tensor,
+    permuted_labels: Tensor,
+    weights: Tensor | None = None,
+    permuted_weights: Tensor | None = None,
+) -> Tensor:
     """RUL's loss of mixed features, a scalar: both labels must be readable from the mixture.
 
     Half the mean cross-entropy with each; the halves are equal whatever the mixing weights (RUL,
-    eq. 4). Labels, and what is raised, as in `cross_entropy`.
+    eq. 4). Labels, and what is raised, as in `cross_entropy`; weights as in `weighted_mean`, each
+    those of its labels' own samples.
     """
-    own = ops.mean(cross_entropy(logits, labels))
-    return 0.5 * own + 0.5 * ops.mean(cross_entropy(logits, permuted_labels))
+    own = weighted_mean(cross_entropy(logits, labels), weights)
+    other = weighted_mean(cross_entropy(logits, permuted_labels), permuted_weights)
+    return 0.5 * own + 0.5 * other
 
 
 def _log_probabilities(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

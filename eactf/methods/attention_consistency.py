@@ -6,7 +6,7 @@ original method does so at two sizes, and compares the sizes too. Nothing is era
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -46,6 +46,12 @@ class AttentionConsistency(CorruptingMethod):
       As for EAC, a network from random weights may need it in short runs.
     - `augmentation`: a corruption and a crop that come first, one for all views of an image
       (`eactf.Views`); none by default. It takes no pixel noise.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on the cross-entropy of every view; the maps are
+      compared as they are.
+
+    Weights of samples and classes (see `Method`) weigh the cross-entropy of every view, not the
+    distances between maps, which look at no label.
 
     Deviates: the original is for several labels an image (weighted sigmoid); this is for one.
     Logs `loss`, `cross_entropy`, `consistency`, `map_spread` and, with four views,
@@ -74,6 +80,8 @@ class AttentionConsistency(CorruptingMethod):
         views: int = 2,
         batch_views: bool = True,
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "attention_consistency",
     ) -> None:
@@ -91,7 +99,14 @@ class AttentionConsistency(CorruptingMethod):
                 f"{augmentation.pixel_noise!r}"
             )
         self.views = views  # `open` builds from it, within the base's own start
-        super().__init__(classifier, augmentation=augmentation, seed=seed, name=name)
+        super().__init__(
+            classifier,
+            augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
+            seed=seed,
+            name=name,
+        )
         self.consistency_weight = float(consistency_weight)
         self.consistency_ramp = float(consistency_ramp)
         self.scale_weight = None if scale_weight is None else float(scale_weight)
@@ -108,6 +123,7 @@ class AttentionConsistency(CorruptingMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         sizes = self.views_of(batch)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             kernel = ops.stop_gradient(ops.cast(self.head.kernel, "float32"))
@@ -117,7 +133,7 @@ class AttentionConsistency(CorruptingMethod):
                 cams.append(losses.class_activation_maps(ops.cast(features, "float32"), kernel))
                 logits += ops.split(scores, 2)
             cross_entropy = sum(
-                ops.mean(losses.cross_entropy(view, batch.labels)) for view in logits
+                self.cross_entropy(view, batch.labels, weights) for view in logits
             ) / len(logits)
             parts = {"cross_entropy": cross_entropy, **self.consistencies(cams)}
             loss = cross_entropy + self.weighed(parts)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from eactf import losses
 from eactf.methods.erasing import OneViewMethod
@@ -30,6 +29,12 @@ class CrossEntropy(OneViewMethod):
     - What is often tried first against wrong labels, off by default: `label_smoothing` in [0, 1)
       (`losses.smooth_labels`), and `generalized`, the exponent q in (0, 1] of generalised
       cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on the whole loss, generalised and of smoothed labels
+      too.
+
+    Weights of samples and classes (see `Method`) weigh the whole loss, generalised and of smoothed
+    labels too; a class's weight is that of the label before smoothing.
 
     Logs `loss`. Raises `ValueError` on values out of range.
     """
@@ -43,6 +48,8 @@ class CrossEntropy(OneViewMethod):
         flip_probability: float = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "cross_entropy",
     ) -> None:
@@ -55,6 +62,8 @@ class CrossEntropy(OneViewMethod):
             flip_probability=flip_probability,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )
@@ -64,10 +73,12 @@ class CrossEntropy(OneViewMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         images = self.views_of(batch)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             logits = self.network(images, training=True)[1]
-            loss = ops.mean(self.sample_losses(logits, batch.labels))
+            values = self.sample_losses(self.adjusted(logits), batch.labels)
+            loss = losses.weighted_mean(values, weights)
             return loss, (logits, {"loss": loss})
 
         logits, parts = self.minimize(objective, batch.share)

@@ -8,7 +8,7 @@ the face.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -65,7 +65,14 @@ class EAC(ErasingMethod):
     - `augmentation`: what is done to the images before that, an `eactf.Views`; nothing by default,
       which is the paper ("only flip and erasing"). Both views share the corruption and the crop. A
       mirrored pair shares the pixel noise too, of an independent pair the second view has none.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on the cross-entropy of every view that is
+      classified; the maps are compared as they are.
     - `seed`: with the epoch and the sample's id, decides every crop, noise and erased block.
+
+    Weights of samples and classes (see `Method`) weigh the cross-entropies, not the consistency: it
+    looks at no label. With `classify="both"` and a `consistency_share` below 1 the second view's is
+    the mean over its part of the batch, of weights that average one over the whole.
 
     Logs `loss`, `cross_entropy`, `consistency` and `map_spread` (`losses.map_spread`): a spread
     that does not grow is a collapse. Raises `ValueError` on values out of range, on a
@@ -99,6 +106,8 @@ class EAC(ErasingMethod):
         consistency_share: float = 1.0,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "eac",
     ) -> None:
@@ -126,6 +135,8 @@ class EAC(ErasingMethod):
             classifier,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )
@@ -149,6 +160,7 @@ class EAC(ErasingMethod):
         original, second = self.views_of(batch)
         part = self.views_of(batch, self.compared_part)
         second, labels = _rows(second, part), _rows(batch.labels, part)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             (features, logits), (second_features, second_logits) = self.forward_views(
@@ -157,9 +169,9 @@ class EAC(ErasingMethod):
             kernel = ops.stop_gradient(ops.cast(self.head.kernel, "float32"))
             cam = losses.class_activation_maps(features, kernel)
             second_cam = losses.class_activation_maps(second_features, kernel)
-            cross_entropy = ops.mean(losses.cross_entropy(logits, batch.labels))
+            cross_entropy = self.cross_entropy(logits, batch.labels, weights)
             if self.classify == "both":
-                other = ops.mean(losses.cross_entropy(second_logits, labels))
+                other = self.cross_entropy(second_logits, labels, _rows(weights, part))
                 cross_entropy = (cross_entropy + other) / 2
             consistency = map_consistency(self.transform, _rows(cam, part), second_cam)
             weight = self.ramped(self.consistency_weight, self.consistency_ramp)
@@ -233,6 +245,8 @@ class EAC(ErasingMethod):
         }
 
 
-def _rows(values: Tensor, places: Tensor | None) -> Tensor:
+def _rows(values: Tensor | None, places: Tensor | None) -> Tensor | None:
     """The rows of `values` at `places`; all of them where that is None."""
-    return values if places is None else ops.take(values, places, axis=0)
+    if values is None or places is None:
+        return values
+    return ops.take(values, places, axis=0)

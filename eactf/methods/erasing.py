@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -26,9 +27,22 @@ class CorruptingMethod(Method):
     """A method whose images pass a corruption and a random crop first, as `augmentation` says."""
 
     def __init__(
-        self, classifier: keras.Model, *, augmentation: Views, seed: int, name: str
+        self,
+        classifier: keras.Model,
+        *,
+        augmentation: Views,
+        prior_adjustment: float,
+        class_prior: Sequence[float] | None,
+        seed: int,
+        name: str,
     ) -> None:
-        super().__init__(classifier, seed=seed, name=name)
+        super().__init__(
+            classifier,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
+            seed=seed,
+            name=name,
+        )
         self.augmentation = augmentation
 
     def corrupted(self, images: Tensor) -> Tensor:
@@ -50,6 +64,8 @@ class CorruptingMethod(Method):
         return {
             "classifier": serialize(self.classifier),
             "augmentation": serialize(self.augmentation),
+            "prior_adjustment": self.prior_adjustment,
+            "class_prior": None if self.class_prior is None else list(self.class_prior),
             "seed": self.seed,
             "name": self.name,
         }
@@ -70,10 +86,19 @@ class ErasingMethod(CorruptingMethod):
         *,
         erasing: Erasing,
         augmentation: Views,
+        prior_adjustment: float,
+        class_prior: Sequence[float] | None,
         seed: int,
         name: str,
     ) -> None:
-        super().__init__(classifier, augmentation=augmentation, seed=seed, name=name)
+        super().__init__(
+            classifier,
+            augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
+            seed=seed,
+            name=name,
+        )
         self.erasing = erasing
         self._fill = mean_pixel(classifier) if erasing.fill is None else erasing.fill
 
@@ -107,6 +132,8 @@ class OneViewMethod(ErasingMethod):
         flip_probability: float,
         erasing: Erasing,
         augmentation: Views,
+        prior_adjustment: float,
+        class_prior: Sequence[float] | None,
         seed: int,
         name: str,
     ) -> None:
@@ -118,7 +145,13 @@ class OneViewMethod(ErasingMethod):
                 f"at most 1; received {flip_probability!r} and {augmentation.pixel_noise!r}"
             )
         super().__init__(
-            classifier, erasing=erasing, augmentation=augmentation, seed=seed, name=name
+            classifier,
+            erasing=erasing,
+            augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
+            seed=seed,
+            name=name,
         )
         self.flip_probability = float(flip_probability)
 

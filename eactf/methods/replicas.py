@@ -47,6 +47,19 @@ class ReplicatedModel(keras.Model):
         places = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
         return ops.minimum(places, total - 1)
 
+    def averaging_one(self, weights: Tensor, batch: Batch) -> Tensor:
+        """`weights` `(n,)` over their mean in the global batch; a blank row's is 0.
+
+        Their weighted sum over the batch's count is then the weighted mean, on every number of
+        devices. Weights that are 0 throughout stay so.
+        """
+        is_real = ops.arange(ops.shape(weights)[0]) < batch.count
+        weights = ops.where(is_real, weights, 0.0)
+        sums = ops.stack([ops.sum(weights), ops.cast(batch.count, "float32")])
+        if self._replicas() > 1:
+            sums = tf.distribute.get_replica_context().all_reduce("sum", sums)
+        return weights * ops.divide_no_nan(sums[1], sums[0])
+
     def _replicas(self) -> int:
         return int(self.distribute_strategy.num_replicas_in_sync)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -50,6 +50,12 @@ class RUL(OneViewMethod):
       published code; other than 1 it needs an optimizer of `eactf.optimizers`.
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label (see `Method`). It acts on both cross-entropies of a mixture: either label is
+      drawn from the same prior.
+
+    Weights of samples and classes (see `Method`) weigh both cross-entropies of a mixture, each with
+    the weight of the sample whose label it is, whatever its part in the mixture.
 
     The map has a fixed size, so the classifier must have one too. The embedding of a batch of one
     sample has no variance (the published code stops there with an error): it is normalised by the
@@ -82,6 +88,8 @@ class RUL(OneViewMethod):
         flip_probability: float = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "rul",
     ) -> None:
@@ -97,6 +105,8 @@ class RUL(OneViewMethod):
             flip_probability=flip_probability,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )
@@ -143,16 +153,22 @@ class RUL(OneViewMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         images, draws, keys = self.views_of(batch, self.drawn)
+        weights = self.weights_of(batch)
 
         def objective() -> tuple[Tensor, Any]:
             features = self.network(images, training=True)
             mu = self.features_branch.train(features, keys[0])
             log_variance = self.uncertainty_branch.train(features, keys[1])
-            mixed, others, weight = self.mixed(batch, mu, log_variance, draws)
+            mixed, mixing, partners = self.mixed(batch, mu, log_variance, draws)
+            labels = ops.take(self.over_all_replicas(batch.labels, batch), partners, axis=0)
+            others = None
+            if weights is not None:
+                others = ops.take(self.over_all_replicas(weights, batch), partners)
             logits = self.head(mixed)
-            loss = losses.add_up_loss(logits, batch.labels, others)
+            adjusted = self.adjusted(logits)
+            loss = losses.add_up_loss(adjusted, batch.labels, labels, weights, others)
             uncertainty = ops.mean(ops.exp(log_variance))
-            mixing = ops.mean(ops.abs(weight - 0.5))
+            mixing = ops.mean(ops.abs(mixing - 0.5))
             parts = {"loss": loss, "mixing": mixing, "uncertainty": uncertainty}
             return loss, (logits, parts)
 
@@ -162,17 +178,16 @@ class RUL(OneViewMethod):
     def mixed(
         self, batch: Batch, mu: Tensor, log_variance: Tensor, draws: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """This replica's mixtures `(n, D)`, the labels mixed in, and the weights `(n,)`.
+        """This replica's mixtures `(n, D)`, their own samples' part in them, and the partners.
 
-        The permutation is over the global batch, in the order of the samples' `draws`.
+        The partners are the places `(n,)` in the global batch of the samples mixed in. The
+        permutation is over that batch, in the order of the samples' `draws`.
         """
         mu, log_variance = (self.over_all_replicas(rows, batch) for rows in (mu, log_variance))
-        labels = self.over_all_replicas(batch.labels, batch)
         permutation = ops.argsort(self.over_all_replicas(draws, batch))
-        mixtures, weights = losses.mix_by_uncertainty(mu, log_variance, permutation)
-        own = self.own_places(batch, ops.shape(labels)[0])
-        others = ops.take(labels, ops.take(permutation, own), axis=0)
-        return ops.take(mixtures, own, axis=0), others, ops.take(weights, own)
+        mixtures, parts = losses.mix_by_uncertainty(mu, log_variance, permutation)
+        own = self.own_places(batch, ops.shape(permutation)[0])
+        return ops.take(mixtures, own, axis=0), ops.take(parts, own), ops.take(permutation, own)
 
     def drawn(self, images: Tensor) -> tuple[Tensor, Tensor, Any]:
         """The view, a draw `(n,)` that orders the permutation, and the keys of both dropouts."""

@@ -7,7 +7,7 @@ against its label gets another one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -51,6 +51,15 @@ class SCN(OneViewMethod):
       published code), `"low_importance"` at the batch's less important group (the paper).
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
+    - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
+      given as a label, before any change (see `Method`). It acts on the cross-entropy: the prior is
+      added to the logits once they are scaled, for it does not depend on a sample's importance.
+      Changes of labels go by the same probabilities, those that are trained to predict a label as
+      it is given: by the others rare classes would draw labels to themselves.
+
+    Weights of samples and classes (see `Method`) weigh the cross-entropy; a class's weight is that
+    of the label in use, which may be a changed one. The rank regularisation and the changes of
+    labels go by importance and prediction, and are not weighted.
 
     `ledger` records every change of a label (`RelabelLedger`) and is saved with the weights, in
     `.keras` and `.weights.h5` files; `memory.table("given", "label")` has each sample's label as
@@ -100,6 +109,8 @@ class SCN(OneViewMethod):
         flip_probability: float = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "scn",
     ) -> None:
@@ -110,6 +121,8 @@ class SCN(OneViewMethod):
             flip_probability=flip_probability,
             erasing=erasing,
             augmentation=augmentation,
+            prior_adjustment=prior_adjustment,
+            class_prior=class_prior,
             seed=seed,
             name=name,
         )
@@ -146,12 +159,13 @@ class SCN(OneViewMethod):
         batch = self.unpack(data)
         labels = self.labels_in_use(batch)
         images = self.views_of(batch)
+        weights = self.weights_of(batch, labels)
 
         def objective() -> tuple[Tensor, Any]:
             pooled, plain = self.heads_network(images, training=True)
             importance = self.importance_of(pooled)
             logits = importance[:, None] * ops.cast(plain, "float32")
-            cross_entropy = ops.mean(losses.cross_entropy(logits, labels))
+            cross_entropy = self.cross_entropy(logits, labels, weights)
             everyone = self.over_all_replicas(importance, batch)
             rank = losses.rank_regularization(everyone, self.ratio, self.rank_margin)
             loss = cross_entropy + self.rank_weight * rank
@@ -202,7 +216,8 @@ class SCN(OneViewMethod):
         if self.memory is None:
             return ops.zeros_like(labels, dtype="bool")
         ids = self.over_all_replicas(self._known_ids(batch, self.memory), batch)
-        probabilities = self.over_all_replicas(ops.softmax(logits, axis=-1), batch)
+        probabilities = ops.softmax(self.adjusted(logits), axis=-1)
+        probabilities = self.over_all_replicas(probabilities, batch)
         changes, new = losses.relabel_candidates(probabilities, labels, self.relabel_margin)
         if self.relabel == "low_importance":
             changes = ops.logical_and(changes, losses.low_group(importance, self.ratio))

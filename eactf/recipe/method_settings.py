@@ -76,6 +76,12 @@ class MethodSettings(Section):
         le=64,
         description="pixels to pad by before cutting a random crop of the image's size; 0: no crop",
     )
+    prior_adjustment: float = Field(
+        default=0.0,
+        ge=0,
+        description="tau of the logit adjustment by how often each class is given as a label in "
+        "training, for the sake of rare classes (Menon et al., ICLR 2021: 1); 0: off",
+    )
 
 
 class ErasingSettings(MethodSettings):

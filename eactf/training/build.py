@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
+from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
 from eactf.foreign import reason_of
 from eactf.methods.attention_consistency import AttentionConsistency
@@ -48,6 +49,7 @@ __all__ = [
     "build_method",
     "build_model",
     "build_optimizer",
+    "class_counts",
     "image_form",
     "pixel_statistics",
 ]
@@ -152,26 +154,45 @@ def build_model(
 
 @dataclass(frozen=True)
 class _About:
-    """What a method wants to know beside its settings: the seed, the training samples' ids."""
+    """What a method wants to know beside its settings.
+
+    The seed, the training samples' ids, and how often each class is given as a label in training.
+    """
 
     seed: int
     ids: np.ndarray
+    class_counts: tuple[int, ...] | None
 
 
-def build_method(recipe: Recipe, classifier: keras.Model, ids: np.ndarray) -> Method:
+def build_method(
+    recipe: Recipe,
+    classifier: keras.Model,
+    ids: np.ndarray,
+    class_counts: Sequence[int] | np.ndarray | None = None,
+) -> Method:
     """The recipe's method around a classifier; `ids` are those of the training samples.
+
+    `class_counts` is how often each class is given as a label in training, planted noise
+    included, one number a class; None will do without a `prior_adjustment`.
 
     Raises `UsageError` for settings that do not work.
     """
     settings = recipe.method
     try:
-        method = _BUILDERS[type(settings)](settings, classifier, _About(recipe.seed, ids))
+        counts = None if class_counts is None else tuple(int(count) for count in class_counts)
+        about = _About(recipe.seed, ids, counts)
+        method = _BUILDERS[type(settings)](settings, classifier, about)
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
         ) from reason
     method.repeats_samples = recipe.data.balance != "none"
     return method
+
+
+def class_counts(data: PreparedData) -> np.ndarray:
+    """How often each class is given as a label in training, planted noise included."""
+    return np.bincount(data.train.given, minlength=len(data.class_names))
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -245,7 +266,7 @@ def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) ->
         consistency_share=settings.consistency_share,
         erasing=_erasing(settings) if erases else Erasing(probability=0.0),
         augmentation=_views(settings, about, instead=settings.corruption),
-        seed=about.seed,
+        **_all(settings, about),
     )
 
 
@@ -260,7 +281,7 @@ def _build_attention_consistency(
         views=settings.views,
         batch_views=settings.batch_views,
         augmentation=_views(settings, about),
-        seed=about.seed,
+        **_all(settings, about),
     )
 
 
@@ -304,6 +325,15 @@ def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
         "flip_probability": settings.flip_probability,
         "erasing": _erasing(settings),
         "augmentation": _views(settings, about),
+        **_all(settings, about),
+    }
+
+
+def _all(settings: MethodSettings, about: _About) -> dict[str, Any]:
+    """What every method takes."""
+    return {
+        "prior_adjustment": settings.prior_adjustment,
+        "class_prior": about.class_counts,
         "seed": about.seed,
     }
 

@@ -27,6 +27,7 @@ from eactf.training.build import (
     build_method,
     build_model,
     build_optimizer,
+    class_counts,
     image_form,
     pixel_statistics,
 )
@@ -86,7 +87,8 @@ class Session:
             self.recipe, self.form, classes, self.statistics, weights=self.weights, dtype="float32"
         )
         # Not every method keeps the classifier as it was built: RUL gives it another head.
-        plain = build_method(self.recipe, plain, self.data.train.ids).classifier
+        counts = class_counts(self.data)
+        plain = build_method(self.recipe, plain, self.data.train.ids, counts).classifier
         plain.set_weights(self.method.classifier.get_weights())
         return plain
 
@@ -107,7 +109,7 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
         classifier = build_model(
             recipe, form, classes, statistics, weights=weights, synchronized=several
         )
-        method = build_method(recipe, classifier, data.train.ids)
+        method = build_method(recipe, classifier, data.train.ids, class_counts(data))
         method.compile(
             optimizer=build_optimizer(recipe),
             metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],

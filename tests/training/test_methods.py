@@ -118,3 +118,18 @@ def test_the_padding_of_a_recipe_reaches_its_method(recipe, tiny_classifier, nam
     made = recipe(f"method.name={name}", f"method.crop_padding={padding}").recipe
     method = build_method(made, tiny_classifier(size=16), np.arange(32))
     assert method.augmentation.crop_padding == padding
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_prior_of_a_run_is_of_its_training_labels_planted_noise_included(recipe, name):
+    from eactf.data.prepare import prepare_data
+    from eactf.training.session import open_session
+
+    settings = (f"method.name={name}", "method.prior_adjustment=1.25", "noise.rate=0.5")
+    made = recipe(*settings, *CASES[name]).recipe
+    data = prepare_data(made)
+    method = open_session(made, data).method
+    assert method.prior_adjustment == 1.25
+    assert method.class_prior == tuple(np.bincount(data.train.given, minlength=7))
+    clean = np.bincount(data.train.clean, minlength=7)
+    assert method.class_prior != tuple(clean)
