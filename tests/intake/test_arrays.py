@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from eactf.errors import DataError, UsageError
+from eactf.intake.findings import Severity
 from eactf.intake.sources.arrays import list_arrays
 from eactf.intake.sources.options import SourceOptions
 from eactf.packed.records import SPLITS
@@ -131,10 +132,14 @@ def test_groups_of_an_hdf5_file_are_splits(tmp_path):
         (PIXELS / 255, PIXELS),
         ((PIXELS / 255).astype(np.float16), PIXELS),
         (PIXELS > 127, (PIXELS > 127) * 255),
+        ((PIXELS > 127).astype(np.uint8), (PIXELS > 127) * 255),
+        ((PIXELS > 127).astype(np.int64), (PIXELS > 127) * 255),
+        (PIXELS * np.uint8(0), PIXELS * 0),
     ],
     ids=[
         *("grey", "1 last", "3 first", "1 first", "Fortran"),
-        *("ints", "floats", "fractions", "half", "booleans"),
+        *("ints", "floats", "fractions", "half", "booleans", "0 or 1", "0 or 1 of 8 bytes"),
+        "black",
     ],
 )
 def test_layouts_and_kinds_of_values_become_8_bits(npz, values, shown):
@@ -159,6 +164,21 @@ def test_layouts_and_kinds_of_values_become_8_bits(npz, values, shown):
 def test_images_that_cannot_be_read_in_one_way_are_refused(npz, values, message):
     with pytest.raises(DataError, match=message):
         list_arrays(npz(images=values, labels=LABELS))
+
+
+def test_whole_numbers_that_are_0_and_1_alone_are_scaled_and_that_is_told(npz):
+    masks = (PIXELS > 127).astype(np.uint8)
+    listing = list_arrays(npz(train_x=masks, train_y=LABELS, test_x=masks * 0, test_y=LABELS))
+    told = [finding for finding in listing.findings if finding.code == "values-0-and-1"]
+    assert [finding.severity for finding in told] == [Severity.NOTE]
+    assert "train_x, test_x hold no value but 0 and 1" in told[0].what
+    assert not list_arrays(npz(images=PIXELS, labels=LABELS)).findings
+
+
+def test_masks_beside_images_of_255_steps_are_not_scaled_in_part(npz):
+    path = npz(train_x=PIXELS, train_y=LABELS, test_x=PIXELS > 127, test_y=LABELS)
+    with pytest.raises(DataError, match="some arrays of images reach to 1 and others to 255"):
+        list_arrays(path)
 
 
 def test_arrays_of_fractions_and_of_bytes_are_not_mixed(npz):

@@ -100,6 +100,15 @@ def test_images_of_one_colour_are_named(healthy):
     assert (finding.severity, finding.files) == (Severity.WARNING, ("2.png",))
 
 
+def test_images_of_the_values_0_and_1_are_named_and_most_of_them_are_an_error(healthy):
+    masks = (healthy.images.array > 127).astype(np.uint8)
+    few = healthy.images.array.copy()
+    few[3] = masks[3]
+    finding = found(replace(healthy, images=ArrayImages(few)))["values-0-and-1"]
+    assert (finding.severity, finding.files) == (Severity.WARNING, ("3.png",))
+    assert found(replace(healthy, images=ArrayImages(masks)))["values-0-and-1"].severity == "error"
+
+
 def test_sizes_and_shapes_far_from_the_others_are_named(healthy):
     looked = scan(healthy)
     looked.width[0], looked.height[0] = 9, 9

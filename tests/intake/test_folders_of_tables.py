@@ -169,3 +169,12 @@ def test_options_of_manifests_apply_to_tables_in_a_folder(faces):
     assert labels_of(listing)["c"] == ("test", "glad")
     with pytest.raises(UsageError, match="--label third"):
         open_source(faces, SourceOptions(label="third"))
+
+
+def test_a_folder_with_tables_of_pixels_is_read_as_fer2013(tmp_path):
+    pixels = " ".join(["7"] * 48 * 48)
+    faces = "".join(f"{number % 7},{pixels}\n" for number in range(14))
+    write(tmp_path, train_csv="emotion,pixels\n" + faces, test_csv=f"pixels\n{pixels}\n")
+    listing = open_source(tmp_path)
+    assert (listing.kind, listing.source, len(listing)) == ("fer2013", tmp_path, 14)
+    assert finding(listing, "manifest-beside").files == ("test.csv",)

@@ -80,6 +80,20 @@ def one_colour(data: Evidence) -> Iterator[Finding]:
         )
 
 
+def zero_and_one(data: Evidence) -> Iterator[Finding]:
+    """Images of no value but 0 and 1, such as masks: of 255 steps one is used, which is black."""
+    dark = data.scan.good & (data.scan.high == 1)
+    if dark.any():
+        most = 2 * dark.sum() > data.scan.good.sum()
+        yield Finding(
+            "values-0-and-1",
+            Severity.ERROR if most else Severity.WARNING,
+            f"{counted(int(dark.sum()), 'image')} without a value above 1 of 255: black to look at",
+            "multiply their values by 255 and save them again",
+            data.names(dark),
+        )
+
+
 def too_small(data: Evidence) -> Iterator[Finding]:
     """Images of hardly any pixels."""
     small = data.scan.good & (_short_side(data) < SMALLEST)
@@ -166,6 +180,7 @@ def _short_side(data: Evidence) -> np.ndarray:
 FINDERS: tuple[Finder, ...] = (
     unusable,
     one_colour,
+    zero_and_one,
     too_small,
     shapes,
     sizes,

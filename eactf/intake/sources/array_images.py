@@ -41,7 +41,7 @@ class ImageRows:
         image = np.asarray(self._values()[row])
         if self._axis == 1:
             image = np.moveaxis(image, 0, -1)
-        if image.dtype != np.uint8:
+        if image.dtype != np.uint8 or self._scale != 1:
             image = np.rint(image.astype(np.float64) * self._scale).clip(0, 255).astype(np.uint8)
         if image.ndim == 3 and image.shape[-1] == 1:
             image = image[..., 0]
@@ -96,8 +96,9 @@ def channel_axis(path: Path, stored: StoredArray) -> int | None:
 def byte_scale(path: Path, arrays: Sequence[StoredArray]) -> float:
     """What the values of all `arrays` are to be multiplied by to reach from 0 to 255.
 
-    1 for uint8 and for values in 0..255, 255 for fractions of 0..1, told by the largest value of
-    all arrays; those not of uint8 are read through once. Raises `DataError` for others.
+    1 for values in 0..255, 255 for fractions of 0..1 and for whole numbers of which none is above
+    1, told by the largest value of all arrays. Those not of uint8 are read through once, those of
+    uint8 up to the first value above 1. Raises `DataError` for others.
     """
     others = [array for array in arrays if array.dtype != np.uint8]
     limits = [(array, *_extent(array)) for array in others]
@@ -108,13 +109,28 @@ def byte_scale(path: Path, arrays: Sequence[StoredArray]) -> float:
                 f" {low:g} to {high:g}",
                 hint="undo the normalisation and save the images as uint8",
             )
-    fractions = [array.dtype.kind in "bf" and high <= 1 + 1e-4 for array, _, high in limits]
-    if any(fractions) and not (all(fractions) and len(others) == len(arrays)):
+    tops = [high for _, _, high in limits]
+    tops += [_top_of_bytes(array) for array in arrays if array.dtype == np.uint8]
+    tops = [top for top in tops if top > 0]  # arrays of black images fit to either
+    dark = [top <= 1 + 1e-4 for top in tops]
+    if any(dark) and not all(dark):
         raise DataError(
             f"{path}: some arrays of images reach to 1 and others to 255",
-            hint="save all of them as uint8",
+            hint="save all of them as uint8, from 0 to 255",
         )
-    return 255.0 if any(fractions) else 1.0
+    return 255.0 if any(dark) else 1.0
+
+
+def _top_of_bytes(array: StoredArray) -> int:
+    """The largest value of an array of uint8 where it is 1 at the most, else one above that."""
+    values = array.map()
+    rows = max(PIECE // max(prod(array.shape[1:]), 1), 1)
+    top = 0
+    for first in range(0, len(array), rows):
+        top = max(top, int(values[first : first + rows].max()))
+        if top > 1:
+            break
+    return top
 
 
 def _extent(array: StoredArray) -> tuple[float, float]:

@@ -75,6 +75,7 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
     else:
         labels = _by_arrays(path, parts, shared, names, votes, options)
     label_sets, columns = read_extras(parts, shared, labels.classes)
+    images, scaled = _images(path, parts)
     return Listing(
         source=path,
         kind=kind,
@@ -82,7 +83,7 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
         names=names,
         splits=np.concatenate([np.full(len(part), part.split, np.uint8) for part in parts]),
         given=labels.given,
-        images=_images(path, parts),
+        images=images,
         named_by_row=True,
         clean=labels.clean,
         labels=label_sets,
@@ -90,7 +91,7 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
         vote_columns=votes.columns if votes else (),
         targets=labels.targets,
         columns=columns,
-        findings=labels.findings,
+        findings=(*labels.findings, *scaled),
         notes={"arrays": {SPLITS[part.split]: _roles(part) for part in parts}, **labels.notes},
     )
 
@@ -220,11 +221,22 @@ def _names(parts: Sequence[SplitArrays]) -> np.ndarray:
     return np.array([f"{part.images.name}[{row}]" for part in parts for row in range(len(part))])
 
 
-def _images(path: Path, parts: Sequence[SplitArrays]) -> JoinedImages:
+def _images(path: Path, parts: Sequence[SplitArrays]) -> tuple[JoinedImages, tuple[Finding, ...]]:
+    """The images in 8 bits, and a finding where whole numbers are brought there from 0 and 1."""
     axes = [channel_axis(path, part.images) for part in parts]
     scale = byte_scale(path, [part.images for part in parts])
     rows = [ImageRows(part.images, axis, scale) for part, axis in zip(parts, axes, strict=True)]
-    return JoinedImages(rows)
+    whole = [part.images.name for part in parts if part.images.dtype.kind in "ui"]
+    if scale == 1 or not whole:
+        return JoinedImages(rows), ()
+    told = Finding(
+        "values-0-and-1",
+        Severity.NOTE,
+        f"the images in {', '.join(whole)} hold no value but 0 and 1: 1 is taken for white (255)",
+        "nothing to do; save them from 0 to 255 where that is not meant",
+        tuple(whole),
+    )
+    return JoinedImages(rows), (told,)
 
 
 def _unlabelled(

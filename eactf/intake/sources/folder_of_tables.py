@@ -15,6 +15,8 @@ from pathlib import Path
 from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.listing import Listing
+from eactf.intake.readers.fer2013 import list_fer2013
+from eactf.intake.readers.fer2013_csv import is_pixel_table
 from eactf.intake.sources.layout import Layout
 from eactf.intake.sources.manifest.joined import split_tables_in
 from eactf.intake.sources.manifests import list_manifest, list_split_tables
@@ -37,6 +39,10 @@ def list_by_tables(path: Path, layout: Layout | None, options: SourceOptions) ->
     if layout is not None and layout.splits:
         return None
     tables = split_tables_in(path)
+    if tables and is_pixel_table(tables[0]):
+        options.refuse("FER2013's table of pixels")
+        listing = replace(list_fer2013(tables[0]), source=path)
+        return _told(listing, path, [tables[0].name], options)
     if tables:
         listing = list_split_tables(path, tables, options)
         return _told(listing, path, [table.name for table in tables], options)
