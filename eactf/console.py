@@ -37,6 +37,9 @@ __all__ = [
 
 _json_mode = False
 
+_NAME_WIDTH = 24
+"""A row's name is not broken up to this length, however narrow the terminal is."""
+
 
 _SHOWN = {
     ord(char): char.encode("unicode_escape").decode()
@@ -127,7 +130,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for index, name in enumerate(columns):
         numeric = all(_numeric(row[index]) for row in rows)
-        grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        # Where it gets narrow figures wrap between words, a row's name not inside one.
+        named = max((len(str(row[index])) for row in rows), default=0) if not index else 0
+        grid.add_column(
+            escape(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=min(named, _NAME_WIDTH),
+        )
     for row in rows:
         grid.add_row(*(escape(str(cell).translate(_SHOWN)) for cell in row))
     out().print(grid)

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eactf.wording import counted
+
 __all__ = [
     "DataError",
     "EactfError",
@@ -102,8 +104,7 @@ class Interrupted(EactfError):  # noqa: N818 - nothing went wrong
 
 
 def _format_problems(recipe: str, problems: Sequence[Problem]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"recipe '{recipe}' has {count}", ""]
+    lines = [f"recipe '{recipe}' has {counted(len(problems), 'problem')}", ""]
     for number, problem in enumerate(problems, start=1):
         lines.append(f"{number:>3}. {problem.key:<32} {problem.kind:<16} ({problem.where})")
         lines += [f"     {line}" for line in problem.advice.splitlines()]

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from eactf.errors import DataError, EactfError, UnsafeFileError
+from eactf.foreign import reason_of
 
 __all__ = ["NUMPY", "Names", "StandIn", "load_pickle"]
 
@@ -51,7 +52,7 @@ def load_pickle(
     except EactfError:
         raise
     except Exception as error:  # unpickling raises whatever a wrong operand leads to
-        raise DataError(f"{where} is damaged: {error}", hint="copy it again") from error
+        raise DataError(f"{where} is damaged: {reason_of(error)}", hint="copy it again") from error
 
 
 def _check_operations(stream: BinaryIO, where: str, refused: frozenset[str]) -> None:

@@ -12,7 +12,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 
 LEVELS = (
-    ("eactf.errors", "eactf.files", "eactf.kernels"),
+    (
+        *("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
+        *("eactf.suggestions", "eactf.wording"),
+    ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
     ("eactf.packed", "eactf.recipe"),
@@ -31,8 +34,11 @@ LEVELS = (
 LIGHT = (
     "eactf.errors",
     "eactf.files",
+    "eactf.foreign",
     "eactf.console",
     "eactf.safe_pickle",
+    "eactf.suggestions",
+    "eactf.wording",
     "eactf.recipe",
     "eactf.packed",
     "eactf.faces",

@@ -1,4 +1,4 @@
-"""The command line: one command a file; each parses, calls and prints."""
+"""This package is the command line: each command has a file that parses, calls and prints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from eactf import __version__, console
 from eactf.cli.lazy import LazyGroup
 from eactf.errors import EactfError, Interrupted
+from eactf.foreign import reason_of
 
 __all__ = ["cli", "main"]
 
@@ -63,7 +64,9 @@ def _told(failure: BaseException) -> EactfError:
         return failure
     if isinstance(failure, OSError) and not _is_stop(failure):
         # A full disk, a folder that may not be written to: no bug, and the user can help it.
-        return EactfError(f"{failure.strerror or failure}: {failure.filename or 'input or output'}")
+        return EactfError(
+            f"{failure.strerror or reason_of(failure)}: {failure.filename or 'input or output'}"
+        )
     return Interrupted("interrupted")
 
 

@@ -1,11 +1,10 @@
-"""`eactf compare`: recipes over several seeds, or finished runs, in one table."""
+"""`eactf compare` puts recipes over several seeds, or finished runs, into one table."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
+from eactf.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from eactf.report.cells import Cell
@@ -149,9 +149,8 @@ def show_table(table: ComparisonTable) -> None:
         console.emit("row", **row)
     console.say()
     console.table(table.columns(), table.cells())
-    console.say(
-        "percent: mean (standard deviation) over n seeds; cost: an epoch over cross-entropy's"
-    )
+    for note in table.notes():
+        console.say(note, markup=False)
     if table.recall_cells():
         console.say()
         console.table(table.recall_columns(), table.recall_cells())
@@ -218,11 +217,10 @@ def _method_names(text: str | None) -> list[str]:
         )
     unknown = [name for name in names if name not in METHOD_NAMES]
     if unknown:
-        near = get_close_matches(unknown[0], METHOD_NAMES, n=1, cutoff=0.5)
-        question = f"did you mean {near[0]}? " if near else ""
+        question = did_you_mean(unknown[0], METHOD_NAMES)
         raise UsageError(
             f"--methods: there is no method '{unknown[0]}'",
-            hint=f"{question}there are {', '.join(METHOD_NAMES)}",
+            hint=f"{question} there are {', '.join(METHOD_NAMES)}".lstrip(),
         )
     return names
 

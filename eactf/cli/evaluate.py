@@ -1,4 +1,4 @@
-"""`eactf evaluate`: judge a run or a stored classifier on labelled data."""
+"""`eactf evaluate` judges a run or a stored classifier on labelled data."""
 
 from __future__ import annotations
 
@@ -50,18 +50,32 @@ def evaluate(target: Path, data: Path | None, split: str | None, batch_size: int
         model=str(judged.model),
         source=judged.source,
         split=judged.split,
+        remarks=list(judged.remarks),
         **scores.as_dict(judged.class_names),
     )
     console.say(f"{judged.model} on {judged.split} of {judged.source}", markup=False)
-    top5 = "" if scores.top5_accuracy is None else f"top-5 {scores.top5_accuracy:.2%}, "
-    console.say(
-        f"[bold]accuracy {scores.accuracy:.2%}[/bold], {top5}"
-        f"macro recall {scores.macro_recall:.2%}, {scores.count:,} images"
-    )
+    for remark in judged.remarks:
+        console.warn(remark)
+    _show_figures(judged)
     if len(judged.class_names) <= MOST_COLUMNS:
         _show_confusion(judged)
     else:
         _show_confused(judged)
+
+
+def _show_figures(judged: Judged) -> None:
+    from eactf.evaluation.words import accuracy_of_images, lowest_with_classes, without_images
+
+    scores, figures = judged.scores, judged.scores.figures(judged.class_names)
+    accuracy = accuracy_of_images(scores.accuracy, scores.count)
+    top5 = "" if scores.top5_accuracy is None else f", top-5 {scores.top5_accuracy:.2%}"
+    console.say(f"[bold]accuracy {accuracy}[/bold]{top5}")
+    lowest = lowest_with_classes(figures["lowest_recall"], figures["lowest_recall_classes"])
+    macro = f"macro recall (balanced accuracy) {scores.macro_recall:.2%}"
+    console.say(f"{macro}, lowest recall {lowest}", markup=False)
+    lacking = without_images(scores.without_images(judged.class_names), judged.split)
+    if lacking:
+        console.say(lacking, markup=False)
 
 
 def _show_confusion(judged: Judged) -> None:

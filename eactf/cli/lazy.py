@@ -1,4 +1,4 @@
-"""A group whose commands' modules load when they are called, which keeps `eactf --help` quick."""
+"""This group of commands loads a command's module only when it is called, so that help is quick."""
 
 from __future__ import annotations
 

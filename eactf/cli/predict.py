@@ -1,4 +1,4 @@
-"""`eactf predict`: classify image files and folders of them."""
+"""`eactf predict` classifies image files and folders of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import DataError
+from eactf.wording import counted
 
 __all__ = ["predict"]
 
@@ -22,8 +23,11 @@ __all__ = ["predict"]
 def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) -> None:
     """Classify IMAGES, files or folders, with MODEL, a model.keras or a run's folder.
 
+    A CSV file with a column pixels, as FER2013's test.csv has it, is a table of faces.
+
     \b
     eactf predict model.keras face.png folder/
+    eactf predict runs/fer2013 test.csv
     """
     from eactf.quiet import start_tensorflow
 
@@ -50,6 +54,5 @@ def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) ->
         console.emit("unreadable", file=str(path), reason=reason)
         console.warn(f"{path}: {reason}")
     if predicted.bad:
-        raise DataError(
-            f"{len(predicted.bad)} of {len(predicted.bad) + len(rows)} files could not be read"
-        )
+        files = counted(len(predicted.bad) + len(rows), "file")
+        raise DataError(f"{len(predicted.bad):,} of {files} could not be read")

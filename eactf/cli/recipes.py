@@ -1,4 +1,4 @@
-"""`eactf recipes`: what recipes there are, what they say, and a copy to change."""
+"""`eactf recipes` lists the recipes, shows what they say and copies one to change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
+from eactf.suggestions import command_line
 
 __all__ = ["recipes"]
 
@@ -69,4 +70,5 @@ def copy(name: str, destination: Path | None) -> None:
 
     written = copy_recipe(name, destination)
     console.emit("copied", recipe=name, path=str(written))
-    console.say(f"wrote {written}; train it with: eactf train --recipe {written}", markup=False)
+    command = command_line("eactf", "train", "--recipe", written)
+    console.say(f"wrote {written}; train it with: {command}", markup=False)

@@ -1,8 +1,7 @@
-"""`eactf reproduce`: a table of a paper, cell by cell, on the user's own copy of its data."""
+"""`eactf reproduce` runs a paper's table, cell by cell, on the user's own copy of its data."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +19,8 @@ from eactf.cli.compare import (
 )
 from eactf.cli.options import FILE_PATH
 from eactf.errors import UsageError
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.report.cells import Cell
@@ -183,9 +184,8 @@ def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
 def _tell_plan(cells: Sequence[Cell], folder: Path) -> None:
     """The commands, into the folders in which the finished runs are looked for."""
     for cell in cells:
-        place = str(folder / cell.key)
-        command = shlex.join(["eactf", "train", *cell.arguments, "--run-dir", place])
+        place = folder / cell.key
+        command = command_line("eactf", "train", *cell.arguments, "--run-dir", place)
         console.emit("cell", row=cell.row, seed=cell.seed, paper=cell.paper, command=command)
         console.say(f"\n# {cell.row}, seed {cell.seed}\n{command}", markup=False)
-    runs = "1 run" if len(cells) == 1 else f"{len(cells)} runs"
-    console.say(f"\n{runs}; what one costs: add --dry-run to its command")
+    console.say(f"\n{counted(len(cells), 'run')}; what one costs: add --dry-run to its command")

@@ -1,20 +1,26 @@
-"""`eactf train`: train a recipe, or try it out without writing anything."""
+"""`eactf train` trains a recipe, or tries it out without writing anything."""
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
+
+if TYPE_CHECKING:
+    from eactf.recipe import ResolvedRecipe
 
 __all__ = ["train"]
 
 
 @click.command()
-@click.option("--recipe", required=True, help="A shipped recipe by name, or a .yaml file.")
+@click.option(
+    "--recipe", help="A shipped recipe by name, or a .yaml file; else planned from the data."
+)
 @click.option("--data", type=FILE_PATH, help="A packed file (.h5), or images to pack for the run.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key; repeatable."
@@ -23,23 +29,21 @@ __all__ = ["train"]
 @click.option("--dry-run", is_flag=True, help="Try recipe and data for a few steps; write nothing.")
 @json_option
 def train(
-    recipe: str,
+    recipe: str | None,
     data: Path | None,
     overrides: tuple[str, ...],
     run_dir: Path | None,
     dry_run: bool,
 ) -> None:
-    """Train a recipe.
+    """Train a recipe, or on data of your own what the wizard would choose for it by default.
 
     \b
+    eactf train --data my_faces
     eactf train --recipe quickstart
     eactf train --recipe ferplus-noise20 --data ferplus.h5 --set train.epochs=20
     eactf train --recipe my-data.yaml --data faces/
     """
-    from eactf.data.opened import data_settings
-    from eactf.recipe import load_recipe
-
-    resolved = load_recipe(recipe, overrides, data_settings(data))
+    resolved = _resolve(recipe, data, overrides)
 
     from eactf.quiet import start_tensorflow
 
@@ -51,4 +55,25 @@ def train(
         return
     from eactf.training.run import train as run
 
-    run(resolved, run_dir=run_dir, command=[shlex.quote(word) for word in ["eactf", *sys.argv[1:]]])
+    run(resolved, run_dir=run_dir, command=["eactf", *sys.argv[1:]])
+
+
+def _resolve(recipe: str | None, data: Path | None, overrides: tuple[str, ...]) -> ResolvedRecipe:
+    from eactf.data.opened import data_settings  # NumPy only where needed
+    from eactf.data.planted import refuse_planted_noise
+    from eactf.recipe import load_recipe
+
+    if recipe is not None:
+        resolved = load_recipe(recipe, overrides, data_settings(data))
+    elif data is not None:
+        from eactf.wizard.own_data import plan_for_own_data
+
+        resolved = plan_for_own_data(data, overrides)
+    else:
+        raise UsageError(
+            "neither a recipe nor data is named",
+            hint="train on data of your own: --data FOLDER; or a recipe: --recipe quickstart\n"
+            "  the recipes: eactf recipes list",
+        )
+    refuse_planted_noise(resolved)
+    return resolved

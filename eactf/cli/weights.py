@@ -1,4 +1,4 @@
-"""`eactf weights`: bring in pretrained backbones from PyTorch and others."""
+"""`eactf weights` brings in pretrained backbones from PyTorch and others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.nn.weight_import import Comparison, Preprocessing, WeightsFacts
@@ -132,7 +134,8 @@ def show(file: Path) -> None:
     found = open_weights(file)
     parameters = sum(values.size for values in found.values.values())
     console.emit("weights", path=str(file), values=parameters, **found.facts.model_dump())
-    console.say(f"{file}: {len(found.values)} tensors, {parameters:,} values", markup=False)
+    held = f"{counted(len(found.values), 'tensor')}, {counted(parameters, 'value')}"
+    console.say(f"{file}: {held}", markup=False)
     _show_facts(found.facts)
     console.say(f"\nnext: {_next_command(file, found.facts)}", markup=False)
 
@@ -212,18 +215,22 @@ def _show_facts(facts: WeightsFacts) -> None:
         f"  network        {facts.backbone}, variant {facts.variant}, stem {facts.stem}, "
         f"width {facts.width}"
     )
-    console.say(f"  images         {facts.channels} channels, mean {mean}, std {std} (0..255)")
+    channels = counted(facts.channels, "channel")
+    console.say(f"  images         {channels}, mean {mean}, std {std} (0..255)")
     if facts.channel_order == "BGR":
         console.say("  channel order  was BGR; the first kernel is turned, so that it takes RGB")
 
 
 def _next_command(path: Path, facts: WeightsFacts) -> str:
+    from eactf.recipe.strict_yaml import write_scalar
+
     settings = (
-        f"model.weights={path}",
+        f"model.weights={write_scalar(str(path))}",
         f"model.backbone={facts.backbone}",
         f"model.stem={facts.stem}",
         f"model.width={facts.width}",
         f"data.channels={facts.channels}",
         "data.normalization=weights",
     )
-    return "eactf train --recipe RECIPE " + " ".join(f"--set {setting}" for setting in settings)
+    changes = [word for setting in settings for word in ("--set", setting)]
+    return command_line("eactf", "train", "--recipe", "RECIPE", *changes)

@@ -1,4 +1,4 @@
-"""`eactf wizard`: from a folder of labelled images to a recipe, by a few questions."""
+"""`eactf wizard` leads from a folder of labelled images to a recipe by a few questions."""
 
 from __future__ import annotations
 

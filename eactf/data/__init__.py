@@ -1,1 +1,1 @@
-"""What a training run reads: a data set prepared, split, and fed to TensorFlow batch by batch."""
+"""This package prepares what a training run reads: the data set, its splits and its batches."""

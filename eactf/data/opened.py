@@ -1,25 +1,28 @@
-"""A data set from a path, whatever lies there: packed already, or packed now for this one run."""
+"""This module opens the data set at a path and packs it for this one run where need be."""
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from pathlib import Path
 
 import h5py
 
 from eactf import console
+from eactf.intake.advice import hints_lead_to_packing, pack_command
 from eactf.intake.pack_report import PackReport
 from eactf.intake.packing import pack
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
+from eactf.intake.telling import tell_classes, tell_findings
+from eactf.intake.verdict import ONLY_FOR_TRAINING, look_through, refuse_errors
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
+from eactf.progress import counting
+from eactf.wording import counted
 
 __all__ = ["data_settings", "holds_images", "open_data"]
 
 _HDF5 = (".h5", ".hdf5", ".hdf")
-_AS_THEY_ARE = SourceOptions()
 
 
 def holds_images(path: Path) -> bool:
@@ -40,26 +43,42 @@ def data_settings(path: Path | None) -> dict[str, tuple[object, str]]:
 def open_data(
     path: Path,
     *,
-    options: SourceOptions = _AS_THEY_ARE,
+    options: SourceOptions | None = None,
     size: int | None = None,
     channels: int | None = None,
     max_bad: float = 0.01,
+    fewest_classes: int = 2,
 ) -> Dataset:
     """Open a packed file, or pack a folder, manifest or file of arrays and open what comes out.
 
-    `options` say how to read images, the others how to pack them. The packed copy lies among the
-    temporary files and is nameless as soon as it is open: the system frees it when the process
-    ends, however it does. Raises `UsageError`, `DataError` or `UnsafeFileError`.
+    `options` say how to read images, the others how to pack them; where a caller's user cannot give
+    such options (None), a hint at one leads to the command that packs with it. `fewest_classes` is
+    1 for images that are only judged. The packed copy lies among the temporary files and is
+    nameless as soon as it is open: the system frees it when the process ends, however it does.
+    Raises `UsageError`, `DataError` or `UnsafeFileError`.
     """
     if not holds_images(path):
-        options.refuse("a packed data set")
+        (options or SourceOptions()).refuse("a packed data set")
         return open_packed(path)
+    reads = options or SourceOptions(fewest_classes=fewest_classes)
+    with hints_lead_to_packing(path, reads=options is not None):
+        return _packed_now(path, reads, size, channels, max_bad)
+
+
+def _packed_now(
+    path: Path, options: SourceOptions, size: int | None, channels: int | None, max_bad: float
+) -> Dataset:
     listing = open_source(path, options)
     console.say(
-        f"packing the {len(listing):,} images of {path} for this run; to do it once:"
-        f" eactf data pack {shlex.quote(str(path))} -o {shlex.quote(path.stem or 'data')}.h5",
+        f"packing the {counted(len(listing), 'image')} of {path} for this run; to do it once:"
+        f" {pack_command(path, *options.flags())}",
         markup=False,
     )
+    with counting("looking") as progress:
+        findings = look_through(listing, max_bad=max_bad, progress=progress)
+    tell_findings(findings, path)
+    accept = ONLY_FOR_TRAINING if options.fewest_classes < 2 else ()
+    refuse_errors(findings, path, accept=accept)
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"
@@ -70,11 +89,12 @@ def open_data(
 
 
 def _tell(report: PackReport) -> None:
+    console.say()
+    tell_classes(report)
     left_out = dict(report.reasons)
     if report.unlabelled:
         left_out["no label that is known"] = report.unlabelled
     for reason, count in left_out.items():
-        images = "image is" if count == 1 else "images are"
-        console.warn(f"{count:,} {images} left out: {reason}")
+        console.warn(f"{counted(count, 'image is', 'images are')} left out: {reason}")
     for remark in report.remarks:
         console.warn(remark)

@@ -1,4 +1,4 @@
-"""Samples as TensorFlow data sets: shuffled indices, then one gather a batch.
+"""This module feeds samples to TensorFlow batch by batch, in an order that depends on the seed.
 
 The order of an epoch is a pure function of (seed, epoch): a run that stops and goes on sees what
 an uninterrupted one sees, which `shuffle()` does not give. Images stay uint8 until the device.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from eactf.data.balance import balanced_order
 from eactf.packed.hashing import uniform
 from eactf.packed.image_rows import ImageRows
 from eactf.packed.records import Samples
@@ -37,17 +38,24 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
+    balance: str = "none",
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
 
     Give `fit` `steps_per_epoch(...)` with it. Images are `(n, size, size, channels)` uint8, labels
     `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
-    The last batch of an epoch may be smaller.
+    The last batch of an epoch may be smaller. With a `balance` (`data.balance`) an epoch has some
+    samples several times and others not at all.
     """
     count = len(samples)
 
+    def positions(epoch: Any) -> np.ndarray:
+        if balance == "none":
+            return epoch_order(count, seed, int(epoch))
+        return balanced_order(samples.given, seed, int(epoch), balance)
+
     def order(epoch: Any) -> Any:
-        drawn = tf.numpy_function(lambda e: epoch_order(count, seed, int(e)), [epoch], tf.int64)
+        drawn = tf.numpy_function(positions, [epoch], tf.int64)
         return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(drawn, [count])).batch(batch_size)
 
     batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order)

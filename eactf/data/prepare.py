@@ -1,4 +1,4 @@
-"""From a recipe's `data` and `noise` to the three splits and the labels to train on."""
+"""This module turns a recipe's `data` and `noise` sections into the splits and labels of a run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from eactf import console
 from eactf.data.opened import open_data
 from eactf.data.splits import limit, split_off_validation
 from eactf.errors import DataError, UsageError
 from eactf.faces import drawn_face_dataset
+from eactf.foreign import reason_of
+from eactf.intake.two_classes import one_class_fix, only_class
 from eactf.noise import NoiseManifest, apply_noise
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe
 
-__all__ = ["PreparedData", "judged_by_true_labels", "prepare_data"]
+__all__ = ["PreparedData", "judged_by_true_labels", "open_recipe_data", "prepare_data"]
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ def prepare_data(recipe: Recipe) -> PreparedData:
 
     Raises `UsageError` when no data file is named, `DataError` when it cannot be used.
     """
-    dataset = _open(recipe)
+    dataset = open_recipe_data(recipe)
     if "train" not in dataset.splits or not len(dataset.splits["train"]):
         raise DataError(f"{dataset.source} has no training split", hint="pack one with split train")
     train = dataset.splits["train"]
+    if (found := only_class(dataset.class_names, train.given)) is not None:
+        raise DataError(f"{dataset.source}, training split: {found}", hint=one_class_fix("packed"))
     validation = dataset.splits.get("validation")
     origin = "its own split"
     if validation is None or not len(validation):
@@ -61,6 +66,8 @@ def prepare_data(recipe: Recipe) -> PreparedData:
     if recipe.data.train_limit is not None:
         train = limit(train, recipe.data.train_limit, recipe.seed)
     noisy, manifest = _add_noise(recipe, train, dataset.class_names)
+    if recipe.data.source != "drawn-faces":
+        _tell_unjudged(train, validation, dataset.class_names)
     test = dataset.splits.get("test")
     return PreparedData(
         dataset=dataset,
@@ -72,7 +79,8 @@ def prepare_data(recipe: Recipe) -> PreparedData:
     )
 
 
-def _open(recipe: Recipe) -> Dataset:
+def open_recipe_data(recipe: Recipe) -> Dataset:
+    """Open or draw the data set of a recipe, its splits as they are stored."""
     if recipe.data.source == "drawn-faces":
         drawn = recipe.data.drawn
         return drawn_face_dataset(
@@ -116,6 +124,8 @@ def _add_noise(
         path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
         matrix=None if matrix is None else np.asarray(matrix),
         base=noise.base,
+        file_classes=noise.classes,
+        most_wrong=noise.most_wrong,
         seed=recipe.noise_seed,
     )
 
@@ -127,9 +137,19 @@ def _read_matrix(path: Path) -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(float(cell) for cell in row) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as reason:
         raise DataError(
-            f"cannot read a noise matrix from {path}: {reason}",
+            f"cannot read a noise matrix from {path}: {reason_of(reason)}",
             hint='expected JSON: a list of rows, or {"matrix": [...]}',
         ) from reason
+
+
+def _tell_unjudged(train: Samples, validation: Samples, class_names: tuple[str, ...]) -> None:
+    missing = [class_names[label] for label in np.setdiff1d(train.given, validation.given)]
+    if missing:
+        classes = "this class" if len(missing) == 1 else "these classes"
+        console.warn(
+            f"validation has no image of {classes} and cannot judge"
+            f" {'it' if len(missing) == 1 else 'them'}: {', '.join(map(repr, missing))}"
+        )
 
 
 def judged_by_true_labels(samples: Samples) -> Samples:

@@ -1,1 +1,1 @@
-"""Judging classifiers, and opening stored ones safely."""
+"""This package judges trained classifiers and opens stored ones safely."""

@@ -1,4 +1,4 @@
-"""What the graph of a stored classifier may name: layers that compute and nothing else.
+"""This module checks that the graph of a stored classifier names nothing but harmless layers.
 
 Keras rebuilds whatever a graph names, by module and class, by registered name, or by a function's
 name. Only what is listed here passes, each name in its own module; sizes are checked as well, and

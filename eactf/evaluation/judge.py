@@ -1,4 +1,4 @@
-"""Judging a stored classifier on labelled data."""
+"""`judge` measures how well a stored classifier predicts the labels of a data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from eactf.data.opened import open_data
 from eactf.data.pipeline import ImageForm, evaluation_batches
-from eactf.data.prepare import judged_by_true_labels, prepare_data
+from eactf.data.prepare import judged_by_true_labels, open_recipe_data, prepare_data
+from eactf.data.run_record import FILE_NAME, RunRecord
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.metrics import Scores, score
 from eactf.evaluation.storage import (
@@ -18,82 +19,108 @@ from eactf.evaluation.storage import (
     find_classifier,
     open_classifier_file,
 )
+from eactf.evaluation.unseen import choose_split, choose_unseen
 from eactf.packed.records import Dataset, Samples
-from eactf.recipe import load_recipe
+from eactf.recipe import Recipe, load_recipe
+from eactf.suggestions import command_line
+from eactf.wording import counted, enumerated
 
 __all__ = ["Judged", "judge"]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A classifier's scores, and on what."""
+    """A classifier's scores, on what, and what there is to know of the choice of images."""
 
     model: Path
     source: str
     split: str
     class_names: tuple[str, ...]
     scores: Scores
+    remarks: tuple[str, ...] = ()
 
 
 def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int) -> Judged:
     """Judge `target` (a run's folder or a `.keras` file) on `split` of `data`.
 
     Without `data` a run is judged on what its recipe names. Without `split` the test split is
-    taken, or validation where there is none. Labels are the clean ones where the data knows them.
-    Raises `UsageError`, `DataError` (classes that do not match) or `UnsafeFileError`.
+    taken, or validation where there is none, or all images that the run was not trained on. Labels
+    are the clean ones where the data knows them. Raises `UsageError`, `DataError` (classes that do
+    not match, nothing unseen) or `UnsafeFileError`.
     """
     stored = open_classifier_file(find_classifier(target))
     height, _, channels = stored.model.input_shape[1:]
-    dataset = _own_data(target) if data is None else open_data(data, size=height, channels=channels)
-    name, samples = _chosen_split(dataset, split)
-    samples = _in_model_order(judged_by_true_labels(samples), dataset.class_names, stored)
+    folder = target if target.is_dir() else target.parent
+    record = RunRecord.read(folder / FILE_NAME)
+    if data is not None:
+        dataset = _opened(data, height, channels)
+    elif record is not None:
+        dataset = open_recipe_data(_recipe(target, folder))
+    else:
+        dataset = _prepared_data(_recipe(target, folder))
+    if record is None:
+        chosen = choose_split(dataset, split)
+    else:
+        chosen = choose_unseen(dataset, split, record, own=data is None)
+    samples = judged_by_true_labels(chosen.samples)
+    samples = _in_model_order(samples, dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
     guess = np.argmax(logits, axis=-1)
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
     names = stored.named_classes or dataset.class_names
-    return Judged(stored.path, dataset.source, name, names, scores)
+    return Judged(stored.path, dataset.source, chosen.name, names, scores, chosen.remarks)
 
 
-def _own_data(target: Path) -> Dataset:
-    recipe = target / "recipe.yaml" if target.is_dir() else target.parent / "recipe.yaml"
-    if not recipe.is_file():
+def _opened(data: Path, size: int | None, channels: int) -> Dataset:
+    """What `--data` names. The classes are the classifier's: images of one of them do as well."""
+    return open_data(data, size=size, channels=channels, fewest_classes=1)
+
+
+def _recipe(target: Path, folder: Path) -> Recipe:
+    path = folder / "recipe.yaml"
+    if not path.is_file():
         raise UsageError(f"{target} says nothing of its data", hint="give --data FILE.h5")
-    prepared = prepare_data(load_recipe(str(recipe)).recipe)
+    return load_recipe(str(path)).recipe
+
+
+def _prepared_data(recipe: Recipe) -> Dataset:
+    """The splits of a run without a record of its images: drawn once more."""
+    prepared = prepare_data(recipe)
     splits = {"train": prepared.train, "validation": prepared.validation}
     if prepared.test is not None:
         splits["test"] = prepared.test
     return replace(prepared.dataset, splits=splits)
 
 
-def _chosen_split(dataset: Dataset, split: str | None) -> tuple[str, Samples]:
-    wanted: Sequence[str] = (split,) if split else ("test", "validation", "train")
-    for name in wanted:
-        if len(dataset.splits.get(name, ())):
-            return name, dataset.splits[name]
-    raise DataError(
-        f"{dataset.source} has no split {' or '.join(wanted)}",
-        hint=f"it has: {', '.join(name for name, part in dataset.splits.items() if len(part))}",
-    )
-
-
 def _in_model_order(
-    samples: Samples, class_names: tuple[str, ...], stored: StoredClassifier
+    samples: Samples, dataset: Dataset, stored: StoredClassifier, data: Path | None
 ) -> Samples:
     """Labels as the classifier numbers its classes; names decide where both sides have them."""
-    known = stored.named_classes
+    known, names = stored.named_classes, dataset.class_names
     if known is None:
-        if len(class_names) != stored.classes:
+        if len(names) != stored.classes:
             raise DataError(
-                f"the classifier has {stored.classes} classes, the data {len(class_names)}"
+                f"the classifier has {counted(stored.classes, 'class', 'classes')} without names,"
+                f" the data {len(names)}: which is which cannot be told",
+                hint="judge a model.keras that eactf saved, or data with all of its classes",
             )
         return samples
-    order = [known.index(name) if name in known else -1 for name in class_names]
-    unknown = [class_names[label] for label in np.unique(samples.given) if order[label] < 0]
+    order = [known.index(name) if name in known else -1 for name in names]
+    unknown = [names[label] for label in np.unique(samples.given) if order[label] < 0]
     if unknown:
+        named = enumerated((repr(name) for name in unknown), most=3)
+        classes = "class" if len(unknown) == 1 else "classes"
         raise DataError(
-            f"the classifier does not know the class {', '.join(unknown)}",
-            hint=f"its classes: {', '.join(known)}",
+            f"the classifier does not know the {classes} {named} of {data or dataset.source}",
+            hint=_names_hint(known, unknown, data),
         )
     return replace(samples, given=np.asarray(order, np.int64)[samples.given])
+
+
+def _names_hint(known: Sequence[str], unknown: Sequence[str], data: Path | None) -> str:
+    hint = f"its classes: {', '.join(known)}"
+    if data is not None and len(unknown) == 1 and (data / unknown[0]).is_dir():
+        hint += f"\n  if the class folders lie in it: {command_line('--data', data / unknown[0])}"
+    return hint

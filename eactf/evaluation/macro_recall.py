@@ -1,4 +1,4 @@
-"""Macro recall as a Keras metric, for the progress display and the choice of the best epoch."""
+"""These Keras metrics measure the macro recall and the lowest recall while a run trains."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["MacroRecall"]
+__all__ = ["LowestRecall", "MacroRecall"]
 
 
 @keras.saving.register_keras_serializable(package="eactf")
 class MacroRecall(keras.metrics.Metric):
     """Mean over classes of the share of a class's samples that are predicted as that class.
 
-    Takes class indices `(n,)`, or soft labels `(n, classes)` whose largest share counts, and scores
-    `(n, classes)`. Classes without samples are left out.
+    Balanced accuracy is another name of it. Takes class indices `(n,)`, or soft labels
+    `(n, classes)` whose largest share counts, and scores `(n, classes)`. Classes without samples
+    are left out.
     """
 
     def __init__(self, classes: int, name: str = "macro_recall", **kwargs: Any) -> None:
@@ -41,3 +42,20 @@ class MacroRecall(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable(package="eactf")
+class LowestRecall(MacroRecall):
+    """The least of the classes' recalls: 0 as soon as one class that has samples is given up.
+
+    Takes what `MacroRecall` takes; classes without samples are left out.
+    """
+
+    def __init__(self, classes: int, name: str = "lowest_recall", **kwargs: Any) -> None:
+        super().__init__(classes, name=name, **kwargs)
+
+    def result(self) -> Any:
+        recalls = ops.divide_no_nan(self.correct, self.total)
+        # A class without samples must not be the lowest; without any sample nothing is.
+        present = ops.where(self.total > 0, recalls, 1.0)
+        return ops.min(present) * ops.cast(ops.any(self.total > 0), "float32")

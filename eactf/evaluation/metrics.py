@@ -1,11 +1,22 @@
-"""How good predictions are: confusion matrix, accuracy, top-5, recalls. NumPy only."""
+"""This module counts accuracy, top-5 accuracy and the recall of each class, with NumPy alone.
+
+The recall of a class is the share of its images that are predicted as that class. Macro recall is
+the plain mean of the recalls over the classes that have images among those judged: a rare class
+counts as much as a common one. Balanced accuracy is the same number by another name (it is what
+scikit-learn's `balanced_accuracy_score` gives without `adjusted`). The lowest recall is that of the
+class that is recognised worst. A class without images has no recall; it is named and never counted
+as 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from eactf.evaluation.interval import wilson_interval
 
 __all__ = [
     "FEWEST_CLASSES_FOR_TOP5",
@@ -47,32 +58,55 @@ class Scores:
     confusion: np.ndarray
     top5_accuracy: float | None = None
 
-    def figures(self) -> dict[str, float]:
-        """`accuracy`, `top5_accuracy` where there is one, and `macro_recall`."""
-        return mean_figures([self])
+    def figures(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """What is written of one judgement, as `mean_figures` has it."""
+        return mean_figures([self], class_names)
 
     def as_dict(self, class_names: Sequence[str]) -> dict[str, object]:
         """Plain values for JSON; a recall that is not a number becomes None."""
         recalls = (None if np.isnan(recall) else recall for recall in self.recalls)
         return {
             "count": self.count,
-            **self.figures(),
+            **self.figures(class_names),
             "recalls": dict(zip(class_names, recalls, strict=True)),
+            "classes_without_images": self.without_images(class_names),
             "confusion": self.confusion.tolist(),
         }
 
+    def without_images(self, class_names: Sequence[str]) -> list[str]:
+        """The names of the classes that have no image among those judged."""
+        named = zip(class_names, self.recalls, strict=True)
+        return [name for name, recall in named if np.isnan(recall)]
 
-def mean_figures(scores: Sequence[Scores]) -> dict[str, float]:
-    """The mean of each of the `figures` over one or more scores of the same samples.
 
-    `top5_accuracy` is left out, not None, where one of them lacks it: what is written of few
-    classes has no such key.
+def mean_figures(scores: Sequence[Scores], class_names: Sequence[str]) -> dict[str, Any]:
+    """The figures of one or more scores of the same samples, each the mean over the scores.
+
+    `accuracy` with its `accuracy_interval` (95 %, for so many images), `top5_accuracy`,
+    `macro_recall` and `balanced_accuracy` (one number under both its names), `lowest_recall` and
+    `lowest_recall_classes`, all of those that share it. A class's recall is averaged over the
+    scores before the lowest is looked for. `top5_accuracy` is left out, not None, where one of the
+    scores lacks it: what is written of few classes has no such key.
     """
-    figures = {"accuracy": float(np.mean([scored.accuracy for scored in scores]))}
+    accuracy = float(np.mean([scored.accuracy for scored in scores]))
+    figures: dict[str, Any] = {
+        "accuracy": accuracy,
+        "accuracy_interval": list(wilson_interval(accuracy, scores[0].count)),
+    }
     top5 = [scored.top5_accuracy for scored in scores if scored.top5_accuracy is not None]
     if len(top5) == len(scores):
         figures["top5_accuracy"] = float(np.mean(top5))
-    return figures | {"macro_recall": float(np.mean([scored.macro_recall for scored in scores]))}
+    macro = float(np.mean([scored.macro_recall for scored in scores]))
+    figures |= {"macro_recall": macro, "balanced_accuracy": macro}
+    return figures | _lowest(np.mean([scored.recalls for scored in scores], axis=0), class_names)
+
+
+def _lowest(recalls: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+    """The lowest of the recalls `(classes,)`, nan left out, and the classes that have it."""
+    lowest = float(np.nanmin(recalls))
+    named = zip(class_names, recalls, strict=True)
+    classes = [name for name, recall in named if recall == lowest]
+    return {"lowest_recall": lowest, "lowest_recall_classes": classes}
 
 
 def top5_accuracy(labels: np.ndarray, class_scores: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Classifying image files."""
+"""`predict_files` classifies image files and the images in folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError, UsageError
+from eactf.evaluation.pixel_tables import predict_tables, tables_apart
 from eactf.evaluation.storage import find_classifier, open_classifier_file
 from eactf.intake.decode import find_images, read_image
 
@@ -25,7 +26,7 @@ class PredictedFiles:
 
 
 def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
-    """Class probabilities of image files and of all images in folders.
+    """Class probabilities of image files, of all images in folders, of faces in CSV files.
 
     A file that cannot be read never gets a prediction; it is named with the reason. Raises
     `UsageError` for paths that are not there, `UnsafeFileError` for a classifier that is refused.
@@ -36,6 +37,7 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
         raise UsageError(f"{stored.path} takes images of any size; eactf predict needs a fixed one")
     files: list[tuple[Path, np.ndarray]] = []
     bad: dict[Path, str] = {}
+    tables, images = tables_apart(images)
     paths = find_images(images)
     for start in range(0, len(paths), batch_size):
         readable, batch = [], []
@@ -47,4 +49,5 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
                 bad[path] = reason.message
         if batch:
             files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
-    return PredictedFiles(stored.class_names, files, bad)
+    faces, unread = predict_tables(stored, tables, batch_size=batch_size)
+    return PredictedFiles(stored.class_names, files + faces, bad | unread)

@@ -1,4 +1,4 @@
-"""Trained classifiers as files: saving one with its facts, and opening one without trusting it.
+"""This module saves trained classifiers as `.keras` files and opens such without trusting them.
 
 A `.keras` file is a zip archive of a JSON graph and HDF5 weights. Opening one rebuilds whatever
 classes the graph names, so the graph is read first and only known, harmless layers are let
@@ -27,6 +27,7 @@ from eactf.evaluation.graphs import (
     variables_within,
 )
 from eactf.files import replace_atomically
+from eactf.foreign import reason_of
 
 __all__ = ["StoredClassifier", "find_classifier", "open_classifier_file", "save_classifier"]
 
@@ -144,7 +145,7 @@ def _read_members(path: Path) -> tuple[Any, Mapping[str, Any], int]:
             facts = json.loads(archive.read(_FACTS)) if _FACTS in names else {}
             weight_bytes = archive.getinfo(_WEIGHTS).file_size
     except _BROKEN_ARCHIVE as reason:
-        raise _refused(path, f"it is not a .keras file ({reason})") from reason
+        raise _refused(path, f"it is not a .keras file ({reason_of(reason)})") from reason
     return graph, facts if isinstance(facts, dict) else {}, weight_bytes
 
 
@@ -185,7 +186,7 @@ def _build(path: Path, graph: Any, weight_bytes: int) -> keras.Model:
             model = keras.saving.deserialize_keras_object(graph, safe_mode=True)
         _load_weights(model, path)
     except Exception as reason:  # Keras raises many kinds on a broken file
-        raise _refused(path, f"Keras cannot open it: {str(reason)[:300]}") from reason
+        raise _refused(path, f"Keras cannot open it: {reason_of(reason)}") from reason
     return model
 
 

@@ -11,3 +11,10 @@
     packing      a listing to one packed file
     fingerprint  the data set described in numbers, for the wizard
 """
+
+import os
+
+# Pillow takes the memory for an image in blocks, and reads this when it is imported. The usual
+# blocks of 16 MB are small enough for glibc to keep them for the thread that had them, so that
+# every thread ends up holding what its largest image took; blocks of 64 MB it gives back.
+os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,13 @@ __all__ = [
     "orientation",
     "quiet_pillow",
     "read_image",
+    "strips",
     "upright",
     "upright_size",
 ]
+
+_STRIP = 2**22
+"""Pixels that are brought to 8 bits at a time."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -80,13 +85,14 @@ def upright(image: Image.Image) -> Image.Image:
     Transparency is laid on black. Values of 16 bits keep their upper 8, as Pillow itself does for
     colour. 32-bit integers and floats do not say how far they reach: white is the least of 1 (of
     floats), 255, 65,535 and 2,147,483,647 that no value exceeds. Colour profiles are not applied.
-    Raises `BadImage` when the pixels cannot be decoded.
+    Large images are brought to 8 bits strip by strip, and given as they are where nothing is to be
+    changed. Raises `BadImage` when the pixels cannot be decoded.
     """
     with strictly():
         try:
             image.load()
             turn = _TURNS.get(orientation(image))
-            plain = _opaque(_eight_bit(image)).convert("L" if is_grey(image) else "RGB")
+            plain = _plain(image)
             return plain if turn is None else plain.transpose(turn)
         except Exception as error:  # Pillow's decoders raise many kinds on a broken file
             raise bad_image(error) from None
@@ -97,7 +103,9 @@ def as_array(image: Image.Image, *, height: int, width: int, channels: int) -> n
 
     Channels are 1 or 3; colour becomes grey by ITU-R 601 luma.
     """
-    image = image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8).reshape(height, width, channels)
@@ -130,18 +138,54 @@ def _looks_like_image(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits brought to 8 by value; Pillow's own conversion clips."""
-    if not image.mode.startswith(("I", "F")):
+def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """An image from top to bottom in strips of a few megabytes, each with its first row."""
+    height = max(1, _STRIP // max(1, image.width))
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """A decoded image in mode `L` or `RGB`, without transparency."""
+    mode, white = "L" if is_grey(image) else "RGB", _white(image)
+    if image.width * image.height <= _STRIP:
+        return _opaque(_eight_bit(image, white)).convert(mode)
+    if image.mode == mode and "transparency" not in image.info:
         return image
-    values = np.asarray(image)
-    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillows say I for the latter
+    plain = Image.new(mode, image.size)
+    for top, strip in strips(image):
+        plain.paste(_opaque(_eight_bit(strip, white)).convert(mode), (0, top))
+    return plain
+
+
+def _white(image: Image.Image) -> float | None:
+    """The value that becomes 255: 0 where values of 16 bits keep their upper 8; None for 8 bits."""
+    if not image.mode.startswith(("I", "F")):
+        return None
+    # PNG and PGM hold 16 bits where Pillow says 32: older ones say I for the former.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return 0
+    most = max(_finite(strip).max() for _, strip in strips(image))
+    tops = (1, 255, 65_535, 2**31 - 1)[image.mode != "F" :]
+    return next((top for top in tops if most <= top), tops[-1])
+
+
+def _eight_bit(image: Image.Image, white: float | None) -> Image.Image:
+    """Grey of 16 or 32 bits brought to 8 by value; Pillow's own conversion clips."""
+    if white is None:
+        return image
+    if white == 0:
+        values = np.asarray(image)
         key = image.info.get("transparency")
         return Image.fromarray(np.where(values == key, 0, values >> 8).astype(np.uint8))
-    values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    tops = (1, 255, 65_535, 2**31 - 1)[image.mode != "F" :]
-    top = next((top for top in tops if values.max() <= top), tops[-1])
-    return Image.fromarray(np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8))
+    return Image.fromarray(
+        np.clip(np.rint(_finite(image) * (255 / white)), 0, 255).astype(np.uint8)
+    )
+
+
+def _finite(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image).astype(np.float64)
+    return np.nan_to_num(values, copy=False, posinf=0, neginf=0)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -1,8 +1,8 @@
 """Image files opened with care: what kind a file is, how large it says it is, why it cannot serve.
 
-Pillow is handed only files that begin as one of the formats named here, so that it never calls
-another program for one (it does so for PostScript), and nothing of Pillow's own settings changes
-for the rest of the program.
+Pillow is handed only files that begin as one of the kinds in `image_kinds` does, so that it never
+calls another program for one (it does so for PostScript), and nothing of Pillow's own settings
+changes for the rest of the program.
 """
 
 from __future__ import annotations
@@ -12,24 +12,19 @@ import stat
 import struct
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile, TiffImagePlugin
 
+from eactf.foreign import reason_of
+from eactf.intake.codestreams import codestream_size
+from eactf.intake.image_kinds import IMAGE_SUFFIXES, PREFIX, ImageKind, Reader, kind_of
 from eactf.intake.listing import BadImage
+from eactf.packed.identity import file_digest
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -42,8 +37,6 @@ __all__ = [
     "strictly",
 ]
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
 MAX_PIXELS = 1024**3 // 4 // 3
 """Images of more pixels are refused before they are decoded: Pillow's own number, 89 million."""
 
@@ -53,6 +46,7 @@ REASONS = (
     "cannot be opened",
     "empty file",
     "not an image",
+    "unread kind",
     "no pixels",
     "too many pixels",
     "cut short",
@@ -60,25 +54,8 @@ REASONS = (
 )
 """Why an image cannot be used; every `BadImage` has one of them."""
 
-_READERS: tuple[tuple[bytes, Callable[[Any], ImageFile.ImageFile]], ...] = (
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
-    (b"\xff\xd8\xff", JpegImagePlugin.jpeg_factory),
-    (b"GIF87a", GifImagePlugin.GifImageFile),
-    (b"GIF89a", GifImagePlugin.GifImageFile),
-    (b"BM", BmpImagePlugin.BmpImageFile),
-    (b"II*\x00", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00*", TiffImagePlugin.TiffImageFile),
-    (b"II+\x00", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00+", TiffImagePlugin.TiffImageFile),
-    (b"RIFF", WebPImagePlugin.WebPImageFile),
-)
-"""How a file of each format begins, and Pillow's reader of it.
-
-The readers themselves and not `Image.open`: that one warns of large images by a setting of the
-whole program, which threads cannot set each for itself.
-"""
-
 _CUT = frozenset({"truncated", "Truncated", "truncated."})
+_ENDED = ("buffer is not large enough", "not enough image data", "Reached EOF while reading header")
 
 
 @dataclass(frozen=True)
@@ -104,6 +81,13 @@ class FileImages:
         except (OSError, ValueError):
             return 0
 
+    def digest(self, row: int) -> int:
+        try:
+            with self.path(row).open("rb") as file:
+                return file_digest(file)
+        except OSError as error:
+            raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
+
 
 def open_image(path: Path) -> ImageFile.ImageFile:
     """The image of a file, its header read and its pixels not yet; to be closed by the caller.
@@ -111,20 +95,28 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     Raises `BadImage`; the file is closed then.
     """
     prefix = _first_bytes(path)
-    reader = next((reader for magic, reader in _READERS if prefix.startswith(magic)), None)
-    if reader is None or (prefix.startswith(b"RIFF") and prefix[8:12] not in (b"WEBP", b"")):
-        raise BadImage("not an image", "the file begins as none of the known formats does")
+    reader = _readable(kind_of(prefix, path.name))
     with strictly():
         try:
+            # The readers themselves and not `Image.open`: that one warns of large images by a
+            # setting of the whole program, which threads cannot set each for itself.
             image = reader(str(path))
         except Exception as error:  # the readers raise many kinds on a broken file
             cut = _promises_more(path, prefix)
             raise BadImage("cut short", _said(error)) if cut else bad_image(error) from None
-    for width, height in (image.size, _tile(image)):
+    for width, height in (image.size, _tile(image), codestream_size(image)):
         if width * height > _most_pixels():
             image.close()
             raise BadImage("too many pixels", f"{width:,} x {height:,}, at most {_most_pixels():,}")
     return image
+
+
+def _readable(kind: ImageKind | None) -> Reader:
+    if kind is None:
+        raise BadImage("not an image", "the file begins as none of the known formats does")
+    if kind.reader is None:
+        raise BadImage("unread kind", f"{kind.name}; convert it to PNG or JPEG")
+    return kind.reader
 
 
 def bad_image(error: Exception) -> BadImage:
@@ -139,7 +131,8 @@ def bad_image(error: Exception) -> BadImage:
     if isinstance(error, OSError) and error.errno is not None:
         return BadImage("cannot be opened", os.strerror(error.errno))
     cause = error.args[0] if error.args else error
-    if isinstance(cause, EOFError | IndexError | struct.error) or _CUT.intersection(said.split()):
+    ended = isinstance(cause, EOFError | IndexError | struct.error) or said in _ENDED
+    if ended or _CUT.intersection(said.split()):
         return BadImage("cut short", said)
     if said == "not identified by this driver":  # Pillow's words for a side of length 0
         return BadImage("no pixels", "its header gives it no width or no height")
@@ -206,15 +199,15 @@ def _first_bytes(path: Path) -> bytes:
         if found.st_size == 0:
             raise BadImage("empty file")
         with path.open("rb") as file:
-            return file.read(16)
+            return file.read(PREFIX)
     except FileNotFoundError:
         raise BadImage(
             "missing", "a link that leads nowhere" if path.is_symlink() else ""
         ) from None
     except OSError as error:
-        raise BadImage("cannot be opened", error.strerror or str(error)) from None
+        raise BadImage("cannot be opened", error.strerror or reason_of(error)) from None
     except ValueError as error:  # a NUL byte in the name
-        raise BadImage("cannot be opened", str(error)) from None
+        raise BadImage("cannot be opened", reason_of(error)) from None
 
 
 def _kind(mode: int) -> str:
@@ -245,5 +238,4 @@ def _promised(path: Path, prefix: bytes) -> int:
 
 
 def _said(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:100]
+    return reason_of(error)[:100]

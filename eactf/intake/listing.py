@@ -16,6 +16,7 @@ from PIL import Image
 
 from eactf.errors import DataError
 from eactf.intake.findings import Finding
+from eactf.packed.identity import pixel_digest
 from eactf.packed.image_rows import ImageRows
 
 __all__ = ["ArrayImages", "BadImage", "Images", "Listing"]
@@ -47,16 +48,24 @@ class Images(Protocol):
     def bytes_on_disk(self, row: int) -> int:
         """Size of the image's file; of its pixels where it has no file of its own."""
 
+    def digest(self, row: int) -> int:
+        """A 64-bit hash of the image's file; of its values where it has no file of its own.
+
+        Asked for only of images that have been opened. Raises `BadImage`.
+        """
+
 
 @dataclass(frozen=True)
 class ArrayImages:
     """Images that lie in an array, `(n, height, width)` or `(n, height, width, 1 or 3)` uint8.
 
     Anything serves that gives one image for an integer index and has a `shape`: an array, a memory
-    map, a lazy view of a file.
+    map, a lazy view of a file. `digests` `(n,)` uint64 are those of the files that the images once
+    were, where that is known.
     """
 
     array: np.ndarray | ImageRows
+    digests: np.ndarray | None = None
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
@@ -70,6 +79,11 @@ class ArrayImages:
     def bytes_on_disk(self, row: int) -> int:
         return int(np.prod(self.array.shape[1:]))
 
+    def digest(self, row: int) -> int:
+        if self.digests is not None:
+            return int(self.digests[row])
+        return pixel_digest(np.asarray(self.array[row]))
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -81,8 +95,9 @@ class Listing:
     int64 is the label to train on, -1 where it is missing or unknown: such samples are never
     packed. `clean`, `labels`, `targets` and `votes` are as in `Samples`. `columns` are further
     columns of a manifest, `(n,)` texts each, kept as they are. `ids` `(n,)` int64 are unique and do
-    not depend on which images turn out bad. `findings` are what reading the labels turned up,
-    `notes` are facts to keep.
+    not depend on which images turn out bad; None where packing is to make them of each image's name
+    and content (`IdMaker`), of the content alone where `named_by_row`. `findings` are what reading
+    the labels turned up, `notes` are facts to keep.
     """
 
     source: Path
@@ -92,7 +107,8 @@ class Listing:
     splits: np.ndarray
     given: np.ndarray
     images: Images
-    ids: np.ndarray
+    ids: np.ndarray | None = None
+    named_by_row: bool = False
     clean: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     votes: np.ndarray | None = None

@@ -7,10 +7,10 @@ no other takes its place.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from eactf.intake.decode import as_array, quiet_pillow, upright
 from eactf.intake.headers import Form, choose_form
 from eactf.intake.listing import BadImage, Images, Listing
 from eactf.intake.pack_report import PackReport, empty_parts
-from eactf.intake.parallel import in_order
+from eactf.intake.parallel import batch_size, in_order
 from eactf.intake.quarantine import (
     TooManyBad,
     check_quarantine,
@@ -28,14 +28,17 @@ from eactf.intake.quarantine import (
     refuse_too_many,
     write_quarantine,
 )
+from eactf.intake.room import room_for
 from eactf.intake.scan import BadRow
 from eactf.packed import PackedWriter
+from eactf.packed.identity import IdMaker
 from eactf.packed.layout import MAX_CELL, MAX_COLUMNS
 from eactf.packed.names import fitting_columns, plain_set_names
 from eactf.packed.records import SPLITS
 from eactf.packed.values import check_destination, vote_type
+from eactf.suggestions import command_line
 
-__all__ = ["PackReport", "pack"]
+__all__ = ["PackReport", "check_request", "pack"]
 
 _BATCH_BYTES = 2**20
 
@@ -67,19 +70,17 @@ def pack(
     is too small.
     """
     out = Path(out)
-    shape = _check_settings(size, channels, max_bad)
-    check_destination(out, overwrite)
-    if out.exists() and out.samefile(listing.source):
-        raise UsageError(
-            f"{out} holds the images themselves, which are never overwritten",
-            hint="choose another name",
-        )
+    shape = check_request(
+        listing,
+        out,
+        size=size,
+        channels=channels,
+        max_bad=max_bad,
+        overwrite=overwrite,
+        keep_list=keep_list,
+    )
     listed = quarantine_path(out) if keep_list else None
-    if listed is not None:
-        check_quarantine(listed, overwrite)
     rows = np.flatnonzero(listing.given >= 0)
-    if not len(rows):
-        raise DataError(f"{listing.source}: no image has a label", hint=_check_command(listing))
     steps = _Steps(progress, len(rows), headers=not (shape and channels))
     with quiet_pillow():
         form = choose_form(
@@ -94,8 +95,33 @@ def pack(
         return _Packing(listing, rows, out, form).run(max_bad, listed, overwrite, workers, steps)
 
 
+def check_request(
+    listing: Listing,
+    out: Path,
+    *,
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    max_bad: float,
+    overwrite: bool,
+    keep_list: bool = True,
+) -> tuple[int, int] | None:
+    """The (height, width) asked for, None for none; raises what `pack` does before it decodes."""
+    shape = _check_settings(size, channels, max_bad)
+    check_destination(out, overwrite)
+    if out.exists() and out.samefile(listing.source):
+        raise UsageError(
+            f"{out} holds the images themselves, which are never overwritten",
+            hint="choose another name",
+        )
+    if keep_list:
+        check_quarantine(quarantine_path(out), overwrite)
+    if not (listing.given >= 0).any():
+        raise DataError(f"{listing.source}: no image has a label", hint=_check_command(listing))
+    return shape
+
+
 def _check_command(listing: Listing) -> str:
-    return f"see what was found: eactf data check {shlex.quote(str(listing.source))}"
+    return f"see what was found: {command_line('eactf', 'data', 'check', Path(listing.source))}"
 
 
 def _check_settings(
@@ -153,6 +179,7 @@ class _Packing:
         self.columns, self.too_long = fitting_columns(listing.columns)
         self.bad: list[BadRow] = []
         self.resized = 0
+        self.id_maker = IdMaker()
         self.counts = np.zeros((len(SPLITS), len(listing.class_names)), np.int64)
 
     def run(
@@ -195,6 +222,7 @@ class _Packing:
             vote_dtype=vote_type([listing.votes]),
             has_targets=listing.targets is not None,
             has_names=True,
+            has_digests=True,
             columns=self.columns,
             may_fall_short=True,
             overwrite=overwrite,
@@ -203,10 +231,11 @@ class _Packing:
     def _write_images(self, writer: PackedWriter, workers: int | None, steps: _Steps) -> None:
         rows = self.rows
 
-        def decode(number: int) -> tuple[np.ndarray, bool] | BadImage:
+        def decode(number: int) -> _Decoded | BadImage:
             return _decode(self.listing.images, int(rows[number]), self.form)
 
-        batch = max(1, min(64, _BATCH_BYTES // int(np.prod(self.form.shape))))
+        most = max(1, min(64, _BATCH_BYTES // int(np.prod(self.form.shape))))
+        batch = batch_size(len(rows), most, workers)
         decoded = in_order(decode, len(rows), workers=workers, batch=batch)
         with closing(decoded) as batches:
             for span, images in batches:
@@ -217,28 +246,46 @@ class _Packing:
         self,
         writer: PackedWriter,
         rows: np.ndarray,
-        decoded: Sequence[tuple[np.ndarray, bool] | BadImage],
+        decoded: Sequence[_Decoded | BadImage],
     ) -> None:
-        good, images = [], []
+        good, images, digests = [], [], []
         for row, found in zip(rows.tolist(), decoded, strict=True):
             if isinstance(found, BadImage):
                 name = str(self.listing.names[row])
                 self.bad.append(BadRow(row, name, found.reason, found.detail))
                 continue
             good.append(row)
-            images.append(found[0])
-            self.resized += found[1]
+            images.append(found.pixels)
+            digests.append(found.digest)
+            self.resized += found.resized
         if not good:
             return
         kept, pixels = np.array(good), np.stack(images)
+        contents = np.array(digests, np.uint64)
+        ids = self._ids(good, digests)
         splits = self.listing.splits[kept]
         np.add.at(self.counts, (splits, self.listing.given[kept]), 1)
         for split in np.unique(splits).tolist():
             here = splits == split
-            self._write_rows(writer, pixels[here], kept[here], SPLITS[split])
+            part = (pixels[here], ids[here], contents[here])
+            self._write_rows(writer, *part, kept[here], SPLITS[split])
+
+    def _ids(self, rows: list[int], digests: list[int]) -> np.ndarray:
+        """The ids of the listing, or such as follow from each image's name and content."""
+        listing = self.listing
+        if listing.ids is not None:
+            return listing.ids[rows]
+        names = ["" if listing.named_by_row else str(listing.names[row]) for row in rows]
+        return np.array(list(map(self.id_maker.make, names, digests)), np.int64)
 
     def _write_rows(
-        self, writer: PackedWriter, pixels: np.ndarray, rows: np.ndarray, split: str
+        self,
+        writer: PackedWriter,
+        pixels: np.ndarray,
+        ids: np.ndarray,
+        digests: np.ndarray,
+        rows: np.ndarray,
+        split: str,
     ) -> None:
         listing = self.listing
 
@@ -248,7 +295,7 @@ class _Packing:
         targets = pick(listing.targets)
         writer.append(
             pixels,
-            listing.ids[rows],
+            ids,
             listing.given[rows],
             split,
             clean=pick(listing.clean),
@@ -257,6 +304,7 @@ class _Packing:
             labels={self.label_sets[name]: array[rows] for name, array in listing.labels.items()},
             votes=pick(listing.votes),
             names=listing.names[rows],
+            digests=digests,
             columns={name: listing.columns[name][rows] for name in self.columns},
         )
 
@@ -313,13 +361,22 @@ class _Packing:
         }
 
 
-def _decode(images: Images, row: int, form: Form) -> tuple[np.ndarray, bool] | BadImage:
-    """The image in its packed form and whether it was resized, or why it cannot be used."""
+@dataclass(frozen=True)
+class _Decoded:
+    """An image in its packed form, whether it was resized, and the digest of what it was."""
+
+    pixels: np.ndarray
+    resized: bool
+    digest: int
+
+
+def _decode(images: Images, row: int, form: Form) -> _Decoded | BadImage:
+    """The image in its packed form, or why it cannot be used."""
     height, width, channels = form.shape
     try:
-        with images.open(row) as opened:
+        with images.open(row) as opened, room_for(opened):
             image = upright(opened)
             pixels = as_array(image, height=height, width=width, channels=channels)
-            return pixels, image.size != (width, height)
+        return _Decoded(pixels, image.size != (width, height), images.digest(row))
     except BadImage as verdict:
         return verdict

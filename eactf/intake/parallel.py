@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
 
-__all__ = ["in_order", "usable_cores"]
+__all__ = ["batch_size", "in_order", "usable_cores"]
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def batch_size(count: int, most: int, workers: int | None = None) -> int:
+    """How many rows to hand to a thread at a time: at most `most`, and some for every thread."""
+    return max(1, min(most, count // (4 * (workers or usable_cores()))))
 
 
 def in_order(

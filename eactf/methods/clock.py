@@ -43,6 +43,10 @@ class ClockedModel(ReplicatedModel):
     off and taken up again is the run that was not.
     """
 
+    repeats_samples = False
+    """Whether an epoch may bring a sample several times, as where rare classes are shown more
+    often. Draws then go by step and place, not by id: each showing has a view of its own."""
+
     def start_clock(self, seed: int) -> None:
         """Make the clock's counters; called once, while the model is built."""
         self.seed = int(seed)
@@ -90,14 +94,15 @@ class ClockedModel(ReplicatedModel):
     @contextmanager
     def keys_of(self, batch: Batch) -> Iterator[None]:
         """Let `sample_keys` give those of the batch's samples."""
-        self._keys.bound = batch.ids if batch.ids is not None else self._places(batch)
+        by_place = batch.ids is None or self.repeats_samples
+        self._keys.bound = self._places(batch) if by_place else batch.ids
         try:
             yield
         finally:
             self._keys.bound = None
 
     def _places(self, batch: Batch) -> Tensor:
-        """Keys for samples without ids: the step and the place in the global batch."""
+        """Keys for samples that ids do not tell apart: the step and the place in the batch."""
         place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
         return place + ops.cast(self.optimizer.iterations, "int32") * 65_536
 

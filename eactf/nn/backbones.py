@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from eactf.foreign import reason_of
 from eactf.nn.resnet import RESNETS, resnet
 
 __all__ = ["backbone_features"]
@@ -123,7 +124,7 @@ def _keras_cv(x: Tensor, name: str, dtype: Any) -> Tensor:
             model = build(input_shape=tuple(x.shape[1:]), include_rescaling=False, **settings)
         except TypeError as reason:
             raise ValueError(
-                f"keras_cv.models.{name} needs settings of its own: {reason}"
+                f"keras_cv.models.{name} needs settings of its own: {reason_of(reason)}"
             ) from None
         # As a plain Keras graph: the file of the classifier must not name keras-cv's own class.
         return keras.Model(model.inputs, model.outputs[0], name=model.name)(x)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eactf.errors import DataError, UsageError
 from eactf.noise.draw import KINDS, draw_noise
-from eactf.noise.files import RAF_CLASSES, read_noise_file, stem
+from eactf.noise.files import RAF_CLASSES, NoiseFile, read_noise_file, stem
 from eactf.noise.manifest import NoiseManifest
 from eactf.packed.records import Samples
 
@@ -29,15 +29,18 @@ def apply_noise(
     matrix: np.ndarray | None = None,
     labels_name: str | None = None,
     path: str | Path | None = None,
-    base: int = 1,
-    file_classes: Sequence[str] = RAF_CLASSES,
+    base: int | None = None,
+    file_classes: Sequence[str] | None = None,
+    most_wrong: float = 0.5,
 ) -> tuple[Samples, NoiseManifest]:
     """`samples` with noisy `given` labels, and the record of them.
 
     `symmetric`, `pair` and `matrix` draw, see `draw_noise`. `human` takes the label set
     `labels_name`; samples that have no label there are left out (`manifest.dropped`). `file` takes
-    the RAF-DB style file `path`, matched by name, its labels counting from `base` in the order of
-    `file_classes`. `clean` becomes the label that was given before, unless it was known already.
+    the label file `path`, matched by name, its labels counting from `base` (None: told by the file)
+    in the order of `file_classes`, the data's own where None; where more than the share
+    `most_wrong` of them are not those of the data, the numbering is taken for another. `clean`
+    becomes the label that was given before, unless it was known already.
     Soft targets go: they would carry the old labels past the noise.
 
     Raises `UsageError` for settings that do not fit the kind, `DataError` for data that does not.
@@ -50,7 +53,7 @@ def apply_noise(
     if kind == "human":
         samples, given = _from_label_set(samples, labels_name)
     elif kind == "file":
-        given = _from_file(samples, class_names, path, base, file_classes)
+        given = _from_file(samples, class_names, path, base, file_classes, most_wrong)
     else:
         given = draw_noise(
             samples.given,
@@ -91,26 +94,46 @@ def _from_file(
     samples: Samples,
     class_names: Sequence[str],
     path: str | Path | None,
-    base: int,
-    file_classes: Sequence[str],
+    base: int | None,
+    file_classes: Sequence[str] | None,
+    most_wrong: float,
 ) -> np.ndarray:
     if path is None:
         raise UsageError("noise of kind 'file' needs the path of a label file")
     if samples.names is None:
         raise DataError(f"the labels of {path} go by image name, but the samples have no names")
-    order = _class_order(path, class_names, file_classes)
-    labels = read_noise_file(path, base=base, classes=len(order)).by_stem(Path(path))
-    stems = [stem(str(name)) for name in samples.names]
-    if len(set(stems)) < len(stems):
-        raise DataError(f"{path}: several samples have the same image name, so names cannot match")
-    missing = [name for name in stems if name not in labels]
+    order = _class_order(path, class_names, file_classes or class_names)
+    read = read_noise_file(
+        path,
+        base=base,
+        class_names=file_classes or class_names,
+        base_option="--set noise.base=0",
+    )
+    numbers = _matched(Path(path), read, samples.names)
+    given = np.asarray(order[numbers])
+    _refuse_other_numbering(samples, class_names, path, numbers, given, most_wrong)
+    return given
+
+
+def _matched(path: Path, read: NoiseFile, names: np.ndarray) -> np.ndarray:
+    """The file's label of each of `names`: by the whole name where all are there, else by stem."""
+    whole = [str(name).replace("\\", "/") for name in names]
+    labels = read.by_name(path)
+    if not all(name in labels for name in whole):
+        whole, labels = [stem(name) for name in whole], read.by_stem(path)
+        if len(set(whole)) < len(whole):
+            raise DataError(
+                f"{path}: several samples have the same image name, so names cannot match",
+                hint="write each image's path in the file, as the data names it",
+            )
+    missing = [name for name in whole if name not in labels]
     if missing:
         raise DataError(
-            f"{path} matches {len(stems) - len(missing)} of {len(stems)} samples"
+            f"{path} matches {len(whole) - len(missing)} of {len(whole)} samples"
             f" ({len(labels)} names in the file); without a label is, for one, {missing[0]!r}",
             hint="names are compared without folder, ending and '_aligned'",
         )
-    return np.asarray(order[[labels[name] for name in stems]])
+    return np.array([labels[name] for name in whole], np.int64)
 
 
 def _class_order(
@@ -121,6 +144,36 @@ def _class_order(
         raise DataError(
             f"{path}: its class {missing[0]!r} is not a class of the data"
             f" ({', '.join(class_names)})",
-            hint="say which class each label of the file means (file_classes)",
+            hint="say which class each number of the file means: --set 'noise.classes=[...]'",
         )
     return np.array([class_names.index(name) for name in file_classes], dtype=np.int64)
+
+
+def _refuse_other_numbering(
+    samples: Samples,
+    class_names: Sequence[str],
+    path: str | Path,
+    numbers: np.ndarray,
+    given: np.ndarray,
+    most_wrong: float,
+) -> None:
+    """Raise `DataError` where so many labels differ that the numbers must mean other classes."""
+    truth = samples.given if samples.clean is None else samples.clean
+    known = truth >= 0
+    wrong = float(np.mean(given[known] != truth[known])) if known.any() else 0.0
+    if wrong <= most_wrong:
+        return
+    hint = "say which class each number of the file means: --set 'noise.classes=[...]'"
+    if set(class_names) == set(RAF_CLASSES):
+        raf = _class_order(path, class_names, RAF_CLASSES)[numbers]
+        in_raf_order = float(np.mean(raf[known] != truth[known]))
+        if in_raf_order <= most_wrong:
+            hint = (
+                f"in RAF-DB's order only {in_raf_order:.1%} do:"
+                f" --set 'noise.classes=[{', '.join(RAF_CLASSES)}]'"
+            )
+    raise DataError(
+        f"{path}: {wrong:.1%} of its labels differ from those of the data, numbered as"
+        f" {', '.join(class_names)}: its numbers seem to mean other classes",
+        hint=f"{hint}; if they are right all the same: --set noise.most_wrong=1",
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError, UsageError
+from eactf.foreign import reason_of
 from eactf.noise.draw import realised_rate
 from eactf.noise.files import write_atomically
 
@@ -73,7 +74,7 @@ class NoiseManifest:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.reader(file))
         except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a CSV text file: {error}") from error
+            raise DataError(f"{path} is not a CSV text file: {reason_of(error)}") from error
         if not rows or rows[0] != _HEADER:
             raise DataError(f"{path}, line 1: expected the header {','.join(_HEADER)}")
         parsed = [

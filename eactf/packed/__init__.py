@@ -1,4 +1,4 @@
-"""The packed form of a data set: one HDF5 file with contiguous, uncompressed arrays.
+"""This package writes and opens packed files: a data set as one HDF5 file of plain arrays.
 
 ::
 
@@ -14,6 +14,7 @@
     |-- votes            (n, vote columns) uint8 or float32  (optional; zeros where none)
     |-- targets          (n, classes) float32                (optional; zeros where none)
     |-- name             (n,) fixed-length UTF-8             (optional; empty where none)
+    |-- digest           (n,) uint64, of the image's file or values as they came  (optional)
     `-- columns/                                             (optional)
         `-- 0, 1, ...    (n,) fixed-length UTF-8; the attribute columns has their names
 

@@ -1,4 +1,4 @@
-"""A second writing of a packed file that leaves out the rows nothing came for."""
+"""This module rewrites a packed file without the rows that were announced but never came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: a number that depends only on (seed, example, draw).
+"""These functions give random numbers that depend on nothing but seed, example and draw.
 
 A generator with hidden state gives example 7 a different number when the batch size, the worker
 count or the order of examples changes. The functions here have no state, so a drawn face or a

@@ -1,4 +1,4 @@
-"""Some images of a file, without reading the others or copying these."""
+"""`ImageRows` reads chosen images of a file and leaves the others on disk."""
 
 from __future__ import annotations
 

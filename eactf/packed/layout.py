@@ -1,4 +1,4 @@
-"""Names, types and limits of the packed form; the writer and the reader share them."""
+"""This module holds the names, types and limits of a packed file, for its writer and its reader."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 __all__ = [
+    "DIGEST",
     "FORMAT",
     "ID",
     "IMAGE",
@@ -29,6 +30,7 @@ VERSION = 1
 
 IMAGE = np.dtype("u1")
 ID = np.dtype("<i8")
+DIGEST = np.dtype("<u8")
 SPLIT = np.dtype("u1")
 LABEL = np.dtype("<i2")
 TARGET = np.dtype("<f4")

@@ -1,4 +1,4 @@
-"""What the sets and columns of a user's manifest are called in a packed file, if they fit in."""
+"""This module decides what the sets and columns of a user's table are called in a packed file."""
 
 from __future__ import annotations
 

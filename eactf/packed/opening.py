@@ -1,4 +1,4 @@
-"""Looking at an HDF5 file that may be hostile: nothing is read before it is checked.
+"""An HDF5 file from strangers is examined here before anything in it is read.
 
 An HDF5 file can point at other files (external links, external storage, virtual datasets), run
 filters, and declare arrays far larger than itself. Here every array must lie, whole and
@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from eactf.errors import DataError, EactfError, UnsafeFileError, UsageError
+from eactf.foreign import reason_of
 
 __all__ = ["HDF5", "Column"]
 
@@ -67,7 +68,8 @@ class HDF5:
             raise
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path} is damaged: {error}", hint="copy it again from where it came from"
+                f"{path} is damaged: {reason_of(error)}",
+                hint="copy it again from where it came from",
             ) from error
 
     def text(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading the packed form: everything is checked first, the images stay on disk."""
+"""`open_packed` checks a packed file and opens it; its images stay on disk until needed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.opening import HDF5, Column
 from eactf.packed.records import MAX_ID, SPLITS, Dataset, Samples
@@ -17,7 +18,7 @@ __all__ = ["open_packed"]
 
 _REPACK = "pack the data again, for example with: eactf data pack"
 _REQUIRED = ("images", "id", "split", "labels")
-_OPTIONAL = ("votes", "targets", "name", "columns")
+_OPTIONAL = ("votes", "targets", "name", "columns", "digest")
 
 
 def open_packed(path: str | Path) -> Dataset:
@@ -87,7 +88,9 @@ def _json(path: Path, file: HDF5, key: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: {key} is not valid JSON: {error}", hint=_REPACK) from error
+        raise DataError(
+            f"{path}: {key} is not valid JSON: {reason_of(error)}", hint=_REPACK
+        ) from error
 
 
 def _columns(path: Path, file: HDF5) -> dict[str, Column]:
@@ -110,6 +113,8 @@ def _columns(path: Path, file: HDF5) -> dict[str, Column]:
         columns["votes"] = file.column("votes", layout.VOTE_TYPES, 2)
     if "targets" in members:
         columns["targets"] = file.column("targets", [layout.TARGET], 2)
+    if "digest" in members:
+        columns["digest"] = file.column("digest", [layout.DIGEST], 1)
     if "name" in members:
         columns["name"] = file.column("name", [np.dtype(f"S{layout.MAX_NAME}")], 1)
     return columns
@@ -217,6 +222,7 @@ def _samples(
             name.removeprefix("columns/"): _texts(path, name, arrays[name][where])
             for name in columns
         },
+        digests=arrays["digest"][where] if "digest" in arrays else None,
         votes=_known(arrays["votes"][where], 0) if "votes" in arrays else None,
     )
 

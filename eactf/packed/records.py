@@ -1,4 +1,4 @@
-"""What a data set is once it is read: aligned arrays, one `Samples` a split."""
+"""These classes hold a data set that has been read: aligned arrays, a `Samples` a split."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Samples:
     -1 where a sample has none. `names` are the samples' file names, where they have any. `votes`,
     where the annotators' votes are known, is `(n, len(vote_columns))` uint8 or float32. `columns`
     are further columns of the manifest that the samples came with, texts as they stood there.
+    `digests`, where they are known, is `(n,)` uint64, equal for two samples only where their images
+    are (`identity`).
     """
 
     images: np.ndarray | ImageRows
@@ -41,10 +43,12 @@ class Samples:
     names: np.ndarray | None = None
     votes: np.ndarray | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    digests: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         arrays = {"ids": self.ids, "given": self.given, "clean": self.clean}
         arrays |= {"targets": self.targets, "names": self.names, "votes": self.votes}
+        arrays |= {"digests": self.digests}
         arrays |= {f"labels/{name}": array for name, array in self.labels.items()}
         arrays |= {f"columns/{name}": array for name, array in self.columns.items()}
         for name, array in arrays.items():
@@ -73,6 +77,7 @@ class Samples:
             names=pick(self.names),
             votes=pick(self.votes),
             columns={name: array[rows] for name, array in self.columns.items()},
+            digests=pick(self.digests),
         )
 
 

@@ -1,4 +1,4 @@
-"""What may go into a packed file: names, regions of rows, labels, votes, texts."""
+"""These checks decide whether names, labels, votes and texts may go into a packed file."""
 
 from __future__ import annotations
 

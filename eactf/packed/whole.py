@@ -1,4 +1,4 @@
-"""Writing a whole data set that lies in memory in the packed form."""
+"""`write_packed` writes a data set that lies in memory to a packed file in one call."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False)
     """Write `dataset` to `path` in the packed form (see the package's docstring)."""
     splits = {name: dataset.splits[name] for name in SPLITS if name in dataset.splits}
     present = list(splits.values())
+    has_digests = all(samples.digests is not None for samples in present)
     label_sets = sorted({name for samples in present for name in samples.labels})
     with PackedWriter(
         path,
@@ -34,16 +35,19 @@ def write_packed(path: str | Path, dataset: Dataset, *, overwrite: bool = False)
         vote_dtype=vote_type([samples.votes for samples in present]),
         has_targets=any(samples.targets is not None for samples in present),
         has_names=any(samples.names is not None for samples in present),
+        has_digests=has_digests,
         columns=_column_widths(present),
         overwrite=overwrite,
     ) as writer:
         batch = max(1, _BATCH_BYTES // max(1, int(np.prod(dataset.image_shape))))
         for name, samples in splits.items():
             for start in range(0, len(samples), batch):
-                _append(writer, samples, slice(start, start + batch), name)
+                _append(writer, samples, slice(start, start + batch), name, has_digests)
 
 
-def _append(writer: PackedWriter, samples: Samples, rows: slice, split: str) -> None:
+def _append(
+    writer: PackedWriter, samples: Samples, rows: slice, split: str, has_digests: bool
+) -> None:
     def pick(array: np.ndarray | None) -> np.ndarray | None:
         return None if array is None else array[rows]
 
@@ -57,6 +61,7 @@ def _append(writer: PackedWriter, samples: Samples, rows: slice, split: str) -> 
         labels={name: array[rows] for name, array in samples.labels.items()},
         votes=pick(samples.votes),
         names=pick(samples.names),
+        digests=pick(samples.digests) if has_digests else None,
         columns={name: array[rows] for name, array in samples.columns.items()},
     )
 

@@ -1,8 +1,7 @@
-"""Writing the packed form: in batches, to a temporary name, renamed when complete."""
+"""`PackedWriter` writes a packed file batch by batch and shows it only when it is complete."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +15,17 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.files import move_into_place, temporary_name
+from eactf.foreign import reason_of
 from eactf.packed import layout
+from eactf.packed.declaration import Array, Declaration
 from eactf.packed.exact import copy_rows
 from eactf.packed.records import MAX_ID, SPLITS
 from eactf.packed.values import (
     check_destination,
-    check_names,
     checked_targets,
     checked_votes,
     encoded_texts,
     in_range,
-    regions_of,
 )
 
 __all__ = ["PackedWriter"]
@@ -76,34 +75,39 @@ class PackedWriter:
         vote_dtype: str = "uint8",
         has_targets: bool = False,
         has_names: bool = False,
+        has_digests: bool = False,
         columns: Mapping[str, int] | None = None,
         may_fall_short: bool = False,
         overwrite: bool = False,
     ) -> None:
+        self._declared = Declaration(
+            counts=dict(counts),
+            image_shape=image_shape,
+            class_names=tuple(class_names),
+            source=source,
+            label_sets=tuple(label_sets),
+            has_clean=has_clean,
+            vote_columns=tuple(vote_columns),
+            vote_dtype=np.dtype(vote_dtype),
+            has_targets=has_targets,
+            has_names=has_names,
+            has_digests=has_digests,
+            columns=dict(columns or {}),
+        )
         self.path = Path(path)
         self.notes = dict(notes or {})
         self._overwrite = overwrite
-        self._class_names = tuple(class_names)
-        self._vote_columns = tuple(vote_columns)
-        self._vote_dtype = np.dtype(vote_dtype)
-        self._source = source
-        self._label_sets = tuple(label_sets)
-        self._has_names = has_names
-        self._columns = dict(columns or {})
         self._may_fall_short = may_fall_short
-        self._regions = regions_of(counts)
-        self._filled = dict.fromkeys(self._regions, 0)
+        self._filled = dict.fromkeys(self._declared.regions, 0)
         self._arrays: dict[str, h5py.Dataset] = {}
         self._names: dict[int, np.ndarray] = {}
-        self._check_declaration()
         check_destination(self.path, overwrite)
-        self._count = sum(counts.values())
         self._temporary = temporary_name(self.path)
         self._exact = self._temporary.with_name(f"{self._temporary.name}.exact")
         self._spare = self._temporary.with_name(f"{self._temporary.name}.spare")
         self._file = self._guard(self._begin)
         try:
-            self._guard(lambda: self._create(image_shape, has_clean, has_targets))
+            self._guard(self._create)
         except BaseException:
             self._discard()
             raise
@@ -121,12 +125,16 @@ class PackedWriter:
         votes: np.ndarray | None = None,
         names: np.ndarray | None = None,
         columns: Mapping[str, np.ndarray] | None = None,
+        digests: np.ndarray | None = None,
     ) -> None:
-        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown."""
+        """Add a batch to `split`; arrays as in `Samples`, those left out read back as unknown.
+
+        Digests are for all images or for none.
+        """
         rows = self._reserve(split, len(images))
         if np.asarray(images).dtype != layout.IMAGE:
             raise DataError(f"images are {np.asarray(images).dtype}, a packed file holds uint8")
-        classes = len(self._class_names)
+        classes = len(self._declared.class_names)
         self._put("images", images, rows)
         self._put("id", in_range("id", ids, 0, MAX_ID), rows)
         self._put("split", np.full(len(images), SPLITS.index(split), layout.SPLIT), rows)
@@ -136,9 +144,11 @@ class PackedWriter:
                 checked = in_range(f"{name} label", array, -1, classes - 1)
                 self._put(f"labels/{name}", checked, rows)
         if votes is not None:
-            self._put("votes", checked_votes(votes, self._vote_dtype), rows)
+            self._put("votes", checked_votes(votes, self._declared.vote_dtype), rows)
         if targets is not None:
             self._put("targets", checked_targets(targets), rows)
+        if digests is not None:
+            self._put("digest", digests, rows)
         if names is not None:
             self._put_names(names, rows)
         for name, texts in (columns or {}).items():
@@ -163,27 +173,6 @@ class PackedWriter:
             self._discard()
             raise
 
-    def _check_declaration(self) -> None:
-        check_names("class names", self._class_names)
-        if not 1 <= len(self._class_names) <= layout.MAX_CLASSES:
-            raise DataError(f"a packed file holds 1 to {layout.MAX_CLASSES} classes")
-        if self._vote_columns:
-            check_names("vote columns", self._vote_columns)
-        check_names("label sets", self._label_sets)
-        check_names("columns", tuple(self._columns))
-        for name, width in self._columns.items():
-            if not 1 <= width <= layout.MAX_CELL or len(self._columns) > layout.MAX_COLUMNS:
-                raise DataError(
-                    f"column {name!r} takes {width} bytes a value: a packed file holds"
-                    f" {layout.MAX_COLUMNS} columns of up to {layout.MAX_CELL} bytes"
-                )
-        for name in self._label_sets:
-            if name in ("given", "clean") or not layout.LABEL_NAME.fullmatch(name):
-                raise DataError(
-                    f"a label set cannot be called {name!r}",
-                    hint="use letters, digits, '_', '-' or '.', and neither 'given' nor 'clean'",
-                )
-
     def _begin(self) -> h5py.File:
         try:
             self._spare.write_bytes(bytes(_SPARE_BYTES))
@@ -192,36 +181,22 @@ class PackedWriter:
             self._spare.unlink(missing_ok=True)
             raise
 
-    def _create(
-        self, image_shape: tuple[int, int, int], has_clean: bool, has_targets: bool
-    ) -> None:
-        n = self._count
-        self._column("images", (n, *image_shape), layout.IMAGE)
-        self._column("id", (n,), layout.ID)
-        self._column("split", (n,), layout.SPLIT)
-        self._column("labels/given", (n,), layout.LABEL)
-        for name in (*(("clean",) if has_clean else ()), *self._label_sets):
-            self._column(f"labels/{name}", (n,), layout.LABEL, missing=-1)
-        if self._vote_columns:
-            self._column("votes", (n, len(self._vote_columns)), self._vote_dtype, missing=0)
-        if has_targets:
-            self._column("targets", (n, len(self._class_names)), layout.TARGET, missing=0)
-        for index, width in enumerate(self._columns.values()):
-            self._column(f"columns/{index}", (n,), np.dtype(f"S{width}"))
+    def _create(self) -> None:
+        for array in self._declared.arrays():
+            self._add(array)
 
-    def _column(
-        self, name: str, shape: tuple[int, ...], dtype: np.dtype, *, missing: int | None = None
-    ) -> None:
+    def _add(self, array: Array) -> None:
         # Kept open: HDF5 writes what it still holds of an array when that is closed, and h5py lets
         # go unsaid that it could not where nobody closes it but Python.
-        dataset = self._arrays[name] = self._file.create_dataset(name, shape=shape, dtype=dtype)
-        if missing is not None:
-            dataset[...] = np.full(shape, missing, dtype)
+        dataset = self._file.create_dataset(array.name, shape=array.shape, dtype=array.dtype)
+        self._arrays[array.name] = dataset
+        if array.missing is not None:
+            dataset[...] = np.full(array.shape, array.missing, array.dtype)
 
     def _reserve(self, split: str, rows: int) -> slice:
-        if split not in self._regions:
+        if split not in self._filled:
             raise DataError(f"no images were announced for split {split!r}")
-        start, count = self._regions[split]
+        start, count = self._declared.regions[split]
         first = start + self._filled[split]
         if first + rows > start + count:
             raise DataError(f"more than the {count} images announced for split {split!r}")
@@ -238,7 +213,7 @@ class PackedWriter:
             self._guard(lambda: dataset.__setitem__(rows, values))
 
     def _put_names(self, names: np.ndarray, rows: slice) -> None:
-        if not self._has_names:
+        if not self._declared.has_names:
             raise DataError("names were not declared when the packed file was begun")
         if len(names) != rows.stop - rows.start:
             raise DataError(f"{len(names)} names for {rows.stop - rows.start} images")
@@ -249,17 +224,19 @@ class PackedWriter:
             self._names[rows.start] = encoded
 
     def _put_column(self, name: str, texts: np.ndarray, rows: slice) -> None:
-        if name not in self._columns:
+        width = self._declared.widths.get(name)
+        if width is None:
             raise DataError(f"column {name!r} was not declared when the packed file was begun")
         encoded = encoded_texts(texts)
-        if encoded.dtype.itemsize > self._columns[name]:
-            raise DataError(f"column {name!r}: a value takes more than {self._columns[name]} bytes")
-        self._put(f"columns/{list(self._columns).index(name)}", encoded, rows)
+        if encoded.dtype.itemsize > width:
+            raise DataError(f"column {name!r}: a value takes more than {width} bytes")
+        self._put(self._declared.array_of_column(name), encoded, rows)
 
     def _finish(self) -> None:
-        short = [split for split, (_, count) in self._regions.items() if self._missing(split)]
+        regions = self._declared.regions
+        short = [name for name, (_, count) in regions.items() if self._filled[name] < count]
         if short and not self._may_fall_short:
-            filled, count = self._filled[short[0]], self._regions[short[0]][1]
+            filled, count = self._filled[short[0]], regions[short[0]][1]
             raise DataError(f"split {short[0]!r}: {filled} of {count} images came")
         self._guard(self._write_names)
         if short:
@@ -271,13 +248,10 @@ class PackedWriter:
         self._spare.unlink(missing_ok=True)
         self._guard(self._publish)
 
-    def _missing(self, split: str) -> int:
-        return self._regions[split][1] - self._filled[split]
-
     def _leave_out_missing(self) -> None:
         regions = [
             slice(start, start + self._filled[split])
-            for split, (start, _) in self._regions.items()
+            for split, (start, _) in self._declared.regions.items()
             if self._filled[split]
         ]
         if not regions:
@@ -297,28 +271,18 @@ class PackedWriter:
             raise DataError(f"id {ids[counts > 1][0]} belongs to more than one image")
 
     def _write_names(self) -> None:
-        if not self._has_names:
+        if not self._declared.has_names:
             return
         width = max((part.dtype.itemsize for part in self._names.values()), default=1)
         dtype = np.dtype(f"S{max(width, 1)}")
-        self._column("name", (self._count,), dtype)
-        self._file["name"][...] = np.zeros(self._count, dtype)
+        images = self._declared.images
+        self._add(Array("name", (images,), dtype))
+        self._file["name"][...] = np.zeros(images, dtype)
         for start, part in self._names.items():
             self._file["name"][start : start + len(part)] = part
 
     def _write_attributes(self) -> None:
-        texts = {
-            "format": layout.FORMAT,
-            "class_names": json.dumps(self._class_names),
-            "vote_columns": json.dumps(self._vote_columns),
-            "columns": json.dumps(list(self._columns)),
-            "source": self._source or "unknown",
-            "notes": json.dumps(self.notes, default=_plain),
-        }
-        for key, text in texts.items():
-            value = np.bytes_(text.encode(errors="backslashreplace"))
-            if len(value) > layout.MAX_ATTRIBUTE:
-                raise DataError(f"{key} takes {len(value)} bytes, at most {layout.MAX_ATTRIBUTE}")
+        for key, value in self._declared.attributes(self.notes).items():
             self._file.attrs[key] = value
         self._file.attrs["version"] = np.int64(layout.VERSION)
 
@@ -334,7 +298,7 @@ class PackedWriter:
             number = re.search(r"errno = (\d+)", str(error))
             reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None)
             raise DataError(
-                f"{self.path} cannot be written: {reason or error}",
+                f"{self.path} cannot be written: {reason or reason_of(error)}",
                 hint="check that the folder may be written to and that the disk is not full",
             ) from error
 
@@ -357,8 +321,3 @@ class PackedWriter:
         self._spare.unlink(missing_ok=True)
         self._temporary.unlink(missing_ok=True)
         self._exact.unlink(missing_ok=True)
-
-
-def _plain(value: object) -> object:
-    """A NumPy scalar or array, or a path, as JSON knows it."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)

@@ -1,4 +1,7 @@
-"""Recipes: one YAML file is one complete experiment. Imports no TensorFlow."""
+"""This package reads recipes, YAML files that describe one complete experiment each.
+
+It imports no TensorFlow.
+"""
 
 from eactf.recipe.keys import Key, describe_keys
 from eactf.recipe.loading import load_recipe

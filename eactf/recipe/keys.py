@@ -1,10 +1,9 @@
-"""The keys that recipes know: listing them, describing them, finding the one that was meant."""
+"""This module lists and describes the keys of a recipe and finds the one probably meant."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -14,6 +13,7 @@ from eactf.recipe.schema import Recipe
 from eactf.recipe.sections import Only, Section
 from eactf.recipe.strict_yaml import KeyPath, dotted, write_scalar
 from eactf.recipe.type_text import type_text
+from eactf.suggestions import meant, nearest
 
 __all__ = ["Key", "all_keys", "describe_keys", "expected", "nearest_key", "sections_at"]
 
@@ -59,7 +59,7 @@ def describe_keys(prefix: str = "") -> list[Key]:
     found = [entry for entry in _entries() if entry.path[: len(wanted)] == wanted]
     if not found:
         near = nearest_key(wanted)
-        hint = f"did you mean {dotted(near)}?" if near else f"sections: {', '.join(_sections())}"
+        hint = meant(dotted(near)) if near else f"sections: {', '.join(_sections())}"
         raise UsageError(f"no recipe key starts with '{prefix}'", hint=hint)
     return _rows(found)
 
@@ -102,18 +102,18 @@ def nearest_key(path: KeyPath) -> KeyPath | None:
     last, neighbours = path[-1], {key[-1]: key for key in keys if key[:-1] == path[:-1]}
     sections = {key[:depth] for key in keys for depth in range(1, len(key))}
     neighbours |= {key[-1]: key for key in sections if key[:-1] == path[:-1]}
-    for match in get_close_matches(last, neighbours, n=1, cutoff=0.7):
+    for match in nearest(last, neighbours, alike=0.7):
         return neighbours[match]
     if last.lower() in SYNONYMS:
         return tuple(SYNONYMS[last.lower()].split("."))
-    names = get_close_matches(last, dict.fromkeys(key[-1] for key in keys), n=1, cutoff=0.85)
+    names = nearest(last, dict.fromkeys(key[-1] for key in keys), alike=0.85)
     alike = [dotted(key) for key in keys if key[-1] in names]
-    for match in get_close_matches(dotted(path), alike, n=1, cutoff=0.0):
+    for match in nearest(dotted(path), alike, alike=0.0):
         return tuple(match.split("."))
     texts = {dotted(key): key for key in keys}
-    for match in get_close_matches(dotted(path), texts, n=1, cutoff=0.75):
+    for match in nearest(dotted(path), texts, alike=0.75):
         return texts[match]
-    for match in get_close_matches(last, neighbours, n=1, cutoff=0.6):
+    for match in nearest(last, neighbours, alike=0.6):
         return neighbours[match]
     return None
 

@@ -1,4 +1,4 @@
-"""A recipe as layers of settings: the file first, then what was set over it, with origins."""
+"""`Layers` puts what the user set over a recipe file and remembers where each value came from."""
 
 from __future__ import annotations
 

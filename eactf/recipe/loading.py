@@ -1,4 +1,4 @@
-"""From a recipe's name or file, and what was set over it, to a valid recipe."""
+"""`load_recipe` reads a recipe by name or file, with the user's changes, and checks all of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from eactf.errors import Problem, RecipeError, UsageError
+from eactf.foreign import reason_of
 from eactf.recipe.layers import Layers
 from eactf.recipe.overrides import put_overrides
 from eactf.recipe.problems import find_problems
 from eactf.recipe.resolved import DEFAULT, ResolvedRecipe, leaf_values, settled_by_preset
 from eactf.recipe.schema import Recipe
 from eactf.recipe.shipped import list_recipes, read_header, read_recipe_text
-from eactf.recipe.strict_yaml import MAX_BYTES, Document, dotted, parse
+from eactf.recipe.strict_yaml import MAX_BYTES, Document, KeyPath, dotted, parse
+from eactf.suggestions import command_line
 
 __all__ = ["load_recipe"]
 
@@ -30,11 +32,14 @@ def load_recipe(
     name_or_path: str,
     overrides: Sequence[str] = (),
     extra: Mapping[str, tuple[object, str]] = NOTHING,
+    planned: Mapping[str, tuple[object, str]] = NOTHING,
 ) -> ResolvedRecipe:
     """Load a shipped recipe by name, or a file that ends in .yaml or .yml.
 
     `overrides` are `a.b=c` texts as given to --set, the value read as YAML 1.2; `extra` are typed
-    values with the label to name them by: `{"data.path": ("faces.h5", "--data")}`. Later ones win.
+    values with the label to name them by: `{"data.path": ("faces.h5", "--data")}`; `planned` are
+    such values in place of the file's; a section of which they set a key is theirs alone. Later
+    ones win.
     A data path set so makes `data.source` packed. A choice set so (`method.name`, `noise.kind`,
     ...) drops the keys of the file that serve only the choice it replaces.
 
@@ -47,6 +52,7 @@ def load_recipe(
     name, where, text = _read(name_or_path)
     document = parse(text, where)
     layers = _file_layer(document, where)
+    _put_planned(layers, planned)
     problems = [*document.problems, *put_overrides(layers, overrides, extra)]
     layers.settle()
     recipe = None
@@ -64,6 +70,8 @@ def load_recipe(
         sources=_sources(recipe, layers),
         header=read_header(text),
         dropped=tuple(dotted(path) for path in layers.dropped),
+        shipped=not name_or_path.endswith(SUFFIXES),
+        unsaid=tuple(dotted(path) for path in _unsaid(name_or_path, layers, extra)),
     )
 
 
@@ -87,7 +95,7 @@ def _read_file(path: Path) -> str:
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", hint=_shipped_hint(path)) from None
     except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or str(fault)
+        reason = getattr(fault, "strerror", None) or reason_of(fault)
         raise UsageError(f"cannot read recipe {path}: {reason.lower()}") from None
     if len(content) > MAX_BYTES:
         raise UsageError(f"recipe {path} is larger than {MAX_BYTES // 1_000_000} MB")
@@ -136,6 +144,16 @@ def _put(layers: Layers, path: tuple[str, ...], value: object) -> None:
     layers.put(path, value, layers.places[path], override=False)
 
 
+def _put_planned(layers: Layers, planned: Mapping[str, tuple[object, str]]) -> None:
+    """Put planned values in the file's place; what they leave out of a section is default."""
+    paths = {tuple(key.split(".")): value for key, value in planned.items()}
+    for section in {path[0] for path in paths}:
+        for path in [path for path in layers.settings if path[0] == section]:
+            del layers.settings[path]
+    for path, (value, label) in paths.items():
+        layers.put(path, value, label, override=False)
+
+
 def _sources(recipe: Recipe, layers: Layers) -> dict[str, str]:
     """Where every value of a valid recipe came from."""
     settled = settled_by_preset(recipe)
@@ -146,6 +164,18 @@ def _sources(recipe: Recipe, layers: Layers) -> dict[str, str]:
         else:
             sources[dotted(path)] = "noise.preset" if path in settled else DEFAULT
     return sources
+
+
+def _unsaid(name: str, layers: Layers, extra: Mapping[str, object]) -> list[KeyPath]:
+    """Dropped keys of which nobody needs to hear.
+
+    Those of a shipped recipe, which the user never set, in a section that a flag settles: whoever
+    gives `--data` knows that the drawn faces' settings are of no use then.
+    """
+    if name.endswith(SUFFIXES):
+        return []
+    settled = {key.split(".")[0] for key in extra}
+    return [path for path in layers.dropped if path[0] in settled]
 
 
 def _in_order(problems: list[Problem], where: str) -> list[Problem]:
@@ -164,4 +194,5 @@ def _hint(name: str, problems: list[Problem]) -> str:
     section = next((part for part in sections if part in Recipe.model_fields), "")
     # The keys are the same for every recipe, and `show` knows the shipped ones.
     name = name if name in dict(list_recipes()) else "quickstart"
-    return f"list the keys:  eactf recipes show {name} --keys {section}".rstrip()
+    listing = command_line("eactf", "recipes", "show", name, "--keys")
+    return f"list the keys:  {listing} {section}".rstrip()

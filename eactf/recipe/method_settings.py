@@ -1,4 +1,4 @@
-"""The settings of every method: one class each, found by `method.name`.
+"""These classes are the settings of the methods; `method.name` says which of them a recipe has.
 
 To add a method, write its class after the others and enter it in `Method`; keys, ranges, help and
 did-you-mean follow from that.

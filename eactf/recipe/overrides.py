@@ -1,4 +1,4 @@
-"""Settings made on the command line: `--set a.b=c`, and flags that stand for a key."""
+"""This module reads the settings that the command line makes: `--set a.b=c`, and certain flags."""
 
 from __future__ import annotations
 

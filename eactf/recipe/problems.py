@@ -1,9 +1,8 @@
-"""What a person reads about each fault that the schema finds."""
+"""This module words, for the user, each fault that the schema finds in a recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from eactf.recipe.method_settings import method_name
 from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath, dotted, plain_scalar, write_scalar
 from eactf.recipe.type_text import base_type, bounds, choices
+from eactf.suggestions import meant, nearest
 
 __all__ = ["find_problems"]
 
@@ -117,7 +117,7 @@ def _section_advice(path: KeyPath, value: Any, owners: list[type[Section]]) -> s
     if value is None:
         return f"{text}; without any, leave '{path[-1]}:' out"
     if isinstance(value, str):
-        return f"{text}; did you mean {dotted((*path, first))} = {_short(value)}?"
+        return f"{text}; {meant(f'{dotted((*path, first))} = {_short(value)}')}"
     return text
 
 
@@ -134,7 +134,7 @@ def _unknown_key(path: KeyPath, layers: Layers) -> str:
         keys = [key for section in sections_at(path[:-1]) for key in section.model_fields]
         place = dotted(path[:-1]) or "the top level"
         return f"{place} has: {', '.join(dict.fromkeys(keys))}" if keys else ""
-    question = f"did you mean {dotted(near)}?"
+    question = meant(dotted(near))
     described = expected(near)
     if not described:
         return f"{question:<45} a section"
@@ -182,14 +182,13 @@ def _hints(value: Any, field: FieldInfo) -> Iterator[str]:
 
 def _choice_hint(value: Any, named: tuple[Any, ...]) -> str:
     if named == (True, False):
-        meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false"}
-        word = meant.get(str(value).lower(), "false" if value == 0 else "")
+        truths = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false"}
+        word = truths.get(str(value).lower(), "false" if value == 0 else "")
         return f"{write_scalar(value)} is no truth value in YAML 1.2, write {word}" if word else ""
     texts = {str(choice): choice for choice in named if isinstance(choice, str)}
     words = str(value).lower().replace("-", "_")
     folded = {text.replace("-", "_"): text for text in texts}
-    matches = get_close_matches(words, folded, n=1, cutoff=0.5)
-    return f"did you mean {folded[matches[0]]}?" if matches else ""
+    return meant(*(folded[match] for match in nearest(words, folded)))
 
 
 def _text_hint(value: str, field: FieldInfo) -> str:

@@ -1,4 +1,4 @@
-"""A recipe as it will run: every value, and where each came from."""
+"""A resolved recipe holds every value that a run will use, with the place it came from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class ResolvedRecipe:
     `path` is the file as messages name it. `sources` has one entry for every key: a file and its
     line, a flag (`--set, 2nd`), `noise.preset`, or `default`. `header` is what the file says about
     itself (about, run, takes, expect, cite). `dropped` names keys of the file that a choice made
-    over it, such as `--set method.name=cross_entropy`, has left without a meaning.
+    over it, such as `--set method.name=cross_entropy`, has left without a meaning; `unsaid` are
+    those of them that the user neither set nor can miss. `shipped` says that the file is one of
+    eactf's own.
     """
 
     name: str
@@ -33,6 +35,8 @@ class ResolvedRecipe:
     sources: Mapping[str, str]
     header: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    shipped: bool = False
+    unsaid: tuple[str, ...] = ()
 
     def dump_yaml(self) -> str:
         """The whole recipe as YAML, every value with its origin; it loads back to an equal one."""

@@ -1,4 +1,4 @@
-"""Every key of a recipe: its type, its range, its default and what it does.
+"""The schema defines every key of a recipe: its type, its range, its default and what it does.
 
 Those of the methods stand in `method_settings.py`.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from eactf.recipe.method_settings import EacSettings, Method
-from eactf.recipe.sections import Conflict, Expected, Only, Section, as_tuple, whole_number
+from eactf.recipe.sections import Conflict, Expected, Names, Only, Section, as_tuple, whole_number
 
 __all__ = [
     "PRESETS",
@@ -94,6 +94,11 @@ class DataSettings(Section):
         ge=1,
         description="train on this many samples, chosen by (seed, id); null: all",
     )
+    balance: Literal["none", "class", "sqrt"] = Field(
+        default="none",
+        description="how often a class is shown in training: as it is there, all classes alike, or"
+        " by the root of their counts; an epoch keeps its length",
+    )
     validation_fraction: Annotated[float, Only("source", "packed", "images")] = Field(
         default=0.1,
         gt=0,
@@ -133,11 +138,23 @@ class NoiseSettings(Section):
     path: Annotated[str | None, Only("kind", "file", "matrix"), Expected("path of a file")] = Field(
         default=None, min_length=1, description="a label file, or a noise matrix as JSON"
     )
-    base: Annotated[int, Only("kind", "file")] = Field(
-        default=1,
+    base: Annotated[int | None, Only("kind", "file")] = Field(
+        default=None,
         ge=0,
         le=1,
-        description="number of the first class in the label file: 1 (RAF-DB), 0 (SCN)",
+        description="number of the first class in the label file: 1 (RAF-DB), 0 (SCN); null: 0"
+        " where one of its labels is 0",
+    )
+    classes: Annotated[Names | None, Only("kind", "file")] = Field(
+        default=None,
+        description="the classes in the order of the label file's numbers; null: the data's order",
+    )
+    most_wrong: Annotated[float, Only("kind", "file")] = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of the label file's labels that may differ from the data's before its"
+        " numbers are taken to mean other classes",
     )
     matrix: Annotated[
         Matrix | None,

@@ -1,4 +1,4 @@
-"""What every section of a recipe shares: strict types, and keys that serve only some choices."""
+"""`Section` is the base of every section of a recipe, strict about types and needless keys."""
 
 from __future__ import annotations
 

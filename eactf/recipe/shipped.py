@@ -1,15 +1,16 @@
-"""The recipes that come with the package: listing, reading and copying them, their headers."""
+"""This module lists, reads and copies the recipes that come with the package."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
+from eactf.suggestions import command_line, did_you_mean
 
 __all__ = [
     "copy_recipe",
@@ -54,10 +55,11 @@ def copy_recipe(name: str, destination: str | Path | None = None) -> Path:
         with target.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        hint = f"give another name: eactf recipes copy {name} my-{name}{_SUFFIX}"
+        again = command_line("eactf", "recipes", "copy", name, f"my-{name}{_SUFFIX}")
+        hint = f"give another name: {again}"
         raise UsageError(f"{target} exists and is not overwritten", hint=hint) from None
     except OSError as fault:
-        reason = fault.strerror or str(fault)
+        reason = fault.strerror or reason_of(fault)
         raise UsageError(f"cannot write {target}: {reason.lower()}") from None
     return target
 
@@ -67,9 +69,7 @@ def find_shipped(name: str) -> Traversable:
     known = _shipped()
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    question = f"did you mean {' or '.join(near)}? " if near else ""
-    hint = f"{question}list them: eactf recipes list"
+    hint = f"{did_you_mean(name, known, most=3)} list them: eactf recipes list".lstrip()
     if "/" in name or "\\" in name:
         hint = f"a recipe file ends in {_SUFFIX} or .yml; the shipped ones: eactf recipes list"
     raise UsageError(f"there is no recipe '{name}'", hint=hint)

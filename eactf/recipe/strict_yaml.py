@@ -1,4 +1,4 @@
-"""A strict reading of YAML 1.2: plain values, the line of every key, every fault at once.
+"""This module reads YAML 1.2 strictly and tells the line of every key and every fault.
 
 The parser's events are read directly, without its constructors: values follow the core schema of
 YAML 1.2 (`1e-4` is a number, `no` and `2020-01-01` are text), nothing can be built from a tag,

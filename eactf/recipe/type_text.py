@@ -1,4 +1,4 @@
-"""What a field of the schema accepts, in words: `0 <= float < 1 or null`."""
+"""This module says in words what a key accepts, such as `0 <= float < 1 or null`."""
 
 from __future__ import annotations
 

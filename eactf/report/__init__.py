@@ -1,1 +1,1 @@
-"""Runs side by side: which cells a comparison has, running them, and their table."""
+"""This package compares runs: it says which are needed, makes them and tabulates the results."""

@@ -1,4 +1,4 @@
-"""The cells of a comparison: one recipe with one seed each, found again by what it is."""
+"""A cell is one run of a comparison, a recipe with a seed; a finished one is found again here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from eactf.data.opened import data_settings
+from eactf.data.planted import refuse_planted_noise
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.recipe import Recipe, load_recipe
 from eactf.report.inputs import inputs_digest
 
@@ -73,6 +75,7 @@ def make_cell(
     arguments = ["--recipe", recipe]
     arguments += [] if data is None else ["--data", str(data.absolute())]
     resolved = load_recipe(recipe, settings, data_settings(data))
+    refuse_planted_noise(resolved)
     for setting in settings:
         arguments += ["--set", setting]
     return Cell(
@@ -114,7 +117,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as reason:
         state = " (it was not finished)" if (folder / "status.json").is_file() else ""
         raise DataError(
-            f"{folder} holds no result of a finished run{state}: {reason}",
+            f"{folder} holds no result of a finished run{state}: {reason_of(reason)}",
             hint="give folders that 'eactf train' has finished, or recipes to run",
         ) from reason
     if not isinstance(result, dict) or not result.keys() >= _READ:

@@ -1,4 +1,4 @@
-"""Running the cells of a comparison, each in a process of its own; finished ones are kept."""
+"""This module runs the cells of a comparison in processes of their own and keeps finished ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from eactf import console
 from eactf.errors import DataError, Interrupted, TrainingError, UnsafeFileError, UsageError
+from eactf.evaluation.words import accuracy_of_images, lowest_with_classes
 from eactf.files import write_text
 from eactf.report.cells import Cell, finished_run, next_folder, read_run
 
@@ -76,10 +77,22 @@ def _outcome(cell: Cell, folder: Path, place: str, train: Train) -> Outcome:
         console.warn(f"{cell.row}, seed {cell.seed} failed: {failure}")
         return Outcome(cell, run_folder, None, failure, code)
     result = read_run(run_folder)
-    accuracy = result["mean_of_last_epochs"]["accuracy"]
-    told = f"{accuracy:.2%}, trained in {result['seconds'] / 60:.1f} min"
+    told = f"{_figures(result)}, trained in {result['seconds'] / 60:.1f} min"
     console.say(f"{place}  {cell.row}, seed {cell.seed}: {told}", markup=False)
     return Outcome(cell, run_folder, result)
+
+
+def _figures(result: Mapping[str, Any]) -> str:
+    """Accuracy and recalls of a run in one line; a result may be from before all were counted."""
+    mean, count = result["mean_of_last_epochs"], result["last_epoch"].get("count")
+    accuracy = mean["accuracy"]
+    words = f"{accuracy:.2%}" if count is None else accuracy_of_images(accuracy, count)
+    if "macro_recall" in mean:
+        words += f", macro recall {mean['macro_recall']:.2%}"
+    if "lowest_recall" in mean:
+        lowest = lowest_with_classes(mean["lowest_recall"], mean["lowest_recall_classes"])
+        words += f", lowest recall {lowest}"
+    return words
 
 
 def _raise_if_all_failed(outcomes: Sequence[Outcome]) -> None:

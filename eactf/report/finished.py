@@ -1,4 +1,4 @@
-"""Finished runs as the rows of a table."""
+"""This module reads finished runs and makes them the rows of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run reads beside its recipe: files and folders, by their contents."""
+"""This module digests the files a run reads, so that a change of their contents is noticed."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The papers' tables: what their cells are run with, and the numbers they report."""
+"""This module reads the shipped tables of papers: how each cell is run, and the paper's numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -13,6 +12,7 @@ from eactf.errors import UsageError
 from eactf.recipe.sections import Section
 from eactf.recipe.shipped import shipped_tables
 from eactf.recipe.strict_yaml import parse, write_scalar
+from eactf.suggestions import did_you_mean
 
 __all__ = ["Budget", "PaperTable", "Place", "find_table", "list_tables"]
 
@@ -89,11 +89,9 @@ def find_table(name: str) -> PaperTable:
     """The table called `name`; `UsageError` with the nearest names where there is none."""
     texts = shipped_tables()
     if name not in texts:
-        near = get_close_matches(name, texts, n=3, cutoff=0.5)
-        question = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UsageError(
-            f"there is no table '{name}'", hint=f"{question}list them: eactf reproduce"
-        )
+        question = did_you_mean(name, texts, most=3)
+        hint = f"{question} list them: eactf reproduce".lstrip()
+        raise UsageError(f"there is no table '{name}'", hint=hint)
     return _read(texts[name])
 
 

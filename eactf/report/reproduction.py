@@ -1,4 +1,4 @@
-"""A paper's table on the user's own files: which data they are, the cells to run, the grid."""
+"""This module lays a paper's table over the user's own data: its runs, and the filled table."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from eactf.data.opened import holds_images
 from eactf.errors import DataError, UsageError
-from eactf.intake.readers.catalogue import all_cards
+from eactf.intake.readers.catalogue import all_cards, published_name
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
 from eactf.recipe import load_recipe
 from eactf.report.cells import Cell, make_cell
 from eactf.report.paper_tables import Budget, PaperTable, Place
 from eactf.report.table import ComparisonTable
+from eactf.suggestions import command_line
 
 __all__ = ["DRAWN_FACES", "TableData", "Work", "chosen_names", "grid", "recognise", "table_cells"]
 
@@ -69,7 +70,7 @@ def recognise(text: str) -> TableData:
     if not 0 <= published - found <= 1:
         raise DataError(
             f"{path} has {found} classes, {cards[name].title} has {published}",
-            hint=f"to run the table on data of your own: --data {path}",
+            hint=f"to run the table on data of your own: {command_line('--data', path)}",
         )
     return TableData(name, Path(path))
 
@@ -77,17 +78,14 @@ def recognise(text: str) -> TableData:
 def _opened(path: Path) -> Dataset:
     if holds_images(path):
         raise UsageError(
-            f"{path} is not packed data", hint=f"pack it first: eactf data pack {path} -o data.h5"
+            f"{path} is not packed data",
+            hint=f"pack it first: {command_line('eactf', 'data', 'pack', path, '-o', 'data.h5')}",
         )
     return open_packed(path)
 
 
 def _own_name(path: Path) -> str:
-    dataset = _opened(path)
-    titles = {card.title: card.name for card in all_cards()}
-    if dataset.source.startswith("FERPlus"):
-        return "ferplus"
-    return titles.get(str(dataset.notes.get("dataset")), path.stem)
+    return published_name(_opened(path)) or path.stem
 
 
 def chosen_names(option: str, given: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
@@ -122,6 +120,9 @@ def table_cells(work: Work, data: TableData) -> list[Cell]:
         settings = [*work.table.settings(place, work.budget), *_weights(work, place)]
         if data.path is None:
             settings.append(f"data.source={DRAWN_FACES}")
+        elif not any(setting.startswith("noise.") for setting in settings):
+            # The table is what asks for its noise, whoever's data it is put on.
+            settings.append(f"noise.kind={load_recipe(recipe, settings).recipe.noise.kind}")
         cells += [
             make_cell(
                 _row(data, place),

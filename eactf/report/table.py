@@ -1,13 +1,18 @@
-"""The table of a comparison: a row a recipe, mean and deviation over its seeds."""
+"""This module makes the table of a comparison: a row a recipe, mean and deviation over seeds."""
 
 from __future__ import annotations
 
 import csv
 import io
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from eactf.evaluation.interval import FEW_IMAGES, wilson_interval
+from eactf.evaluation.words import accuracy_of_images
+from eactf.wording import counted, enumerated
 
 __all__ = ["ComparisonTable", "Row", "Runs", "Spread", "markdown_table", "tabulate"]
 
@@ -63,6 +68,10 @@ class Row:
     `best_on_test` chooses the epoch on the split that is judged: optimistic. `top5` is the mean of
     the last epochs; runs on few classes have none. `learnt_wrong` is the share of the wrong
     training labels that the network ends up predicting; none where no wrong label is known.
+    `macro_recall`, which is the balanced accuracy, and `lowest_recall`, that of the class that a
+    run recognises worst, are of the mean of the last epochs; `lowest_classes` counts in how many of
+    the runs a class is that one. `images` is how many were judged, None where a result does not
+    say it.
     """
 
     name: str
@@ -75,6 +84,9 @@ class Row:
     best_on_validation: Spread | None
     best_on_test: Spread | None
     macro_recall: Spread | None
+    lowest_recall: Spread | None = None
+    lowest_classes: Mapping[str, int] = field(default_factory=dict)
+    images: int | None = None
     recall: Mapping[str, Spread] = field(default_factory=dict)
     seconds: float | None = None
     cost: float | None = None
@@ -103,7 +115,9 @@ class ComparisonTable:
         heads += ["top-5"] if self._has("top5") else []
         heads += ["best on valid."]
         heads += ["best on test (optimistic)"] if self.optimistic else []
-        heads += ["macro recall", *(["wrong learnt"] if self._has("learnt_wrong") else [])]
+        heads += ["macro recall"]
+        heads += ["lowest recall"] if self._has("lowest_recall") else []
+        heads += [*(["wrong learnt"] if self._has("learnt_wrong") else [])]
         return [*heads, "cost", *(["paper"] if self._has("paper") else [])]
 
     def cells(self) -> list[list[str]]:
@@ -115,6 +129,20 @@ class ComparisonTable:
         names = dict.fromkeys(label for row in self.rows for label in row.recall)
         return ["recall", *names] if len(names) <= MOST_RECALL_COLUMNS else []
 
+    def notes(self) -> list[str]:
+        """What the figures are, line by line: which class is lowest, how sure few images make."""
+        lines = [
+            "percent: mean (standard deviation) over n seeds; cost: an epoch over cross-entropy's"
+        ]
+        lines += ["macro recall, the mean of the classes' recalls, is the balanced accuracy"]
+        lines += [
+            f"lowest recall of {row.name}: {_lowest_classes(row)}"
+            for row in self.rows
+            if row.lowest_classes
+        ]
+        few = {row.name: _few(row) for row in self.rows}
+        return [*lines, *(f"mean of last of {name}: {told}" for name, told in few.items() if told)]
+
     def recall_cells(self) -> list[list[str]]:
         """Per-class recall of the last epoch, a row a recipe."""
         names = self.recall_columns()[1:]
@@ -125,8 +153,9 @@ class ComparisonTable:
         ]
 
     def markdown(self) -> str:
-        """Both tables in Markdown."""
+        """Both tables in Markdown, the notes between them."""
         parts = [markdown_table(self.columns(), self.cells())]
+        parts.append("".join(f"- {note}\n" for note in self.notes()))
         if self.recall_cells():
             parts.append(markdown_table(self.recall_columns(), self.recall_cells()))
         return "\n".join(parts)
@@ -158,6 +187,7 @@ class ComparisonTable:
         figures += [row.best_on_validation]
         figures += [row.best_on_test] if self.optimistic else []
         figures += [row.macro_recall]
+        figures += [row.lowest_recall] if self._has("lowest_recall") else []
         figures += [row.learnt_wrong] if self._has("learnt_wrong") else []
         cells += [_percent(figure) for figure in figures]
         cells.append("-" if row.cost is None else f"{row.cost:.2f}x")
@@ -203,7 +233,7 @@ def _row(runs: Runs) -> Row:
         return Spread.of([value for value in found if value is not None])
 
     learnt = [result.get("memorised_wrong_labels") for result in results]
-
+    lowest = [result["mean_of_last_epochs"].get("lowest_recall") for result in results]
     classes: list[str] = []
     if results:
         classes = list(results[0]["last_epoch"]["recalls"])
@@ -220,6 +250,9 @@ def _row(runs: Runs) -> Row:
         best_on_validation=spread("best_on_validation", "accuracy"),
         best_on_test=spread("best_on_test", "accuracy"),
         macro_recall=spread("mean_of_last_epochs", "macro_recall"),
+        lowest_recall=Spread.of([recall for recall in lowest if recall is not None]),
+        lowest_classes=_counted_lowest(results),
+        images=results[0]["last_epoch"].get("count") if results else None,
         learnt_wrong=Spread.of([share for share in learnt if share is not None]),
         recall={label: found for label in classes if (found := _recall(results, label))},
         seconds=statistics.mean(seconds) if seconds else None,
@@ -240,6 +273,28 @@ def _recall(results: Sequence[Mapping[str, Any]], label: str) -> Spread | None:
     return Spread.of([value for value in values if value is not None])
 
 
+def _counted_lowest(results: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    """How many of the results have a class as the lowest, or as one of several that tie."""
+    means = [result["mean_of_last_epochs"] for result in results]
+    return Counter(name for mean in means for name in mean.get("lowest_recall_classes", ()))
+
+
+def _lowest_classes(row: Row) -> str:
+    """`disgust` where every run has that class alone, else `disgust (2 of 3 runs), fear (1)`."""
+    commonest = sorted(row.lowest_classes.items(), key=lambda item: -item[1])
+    if set(row.lowest_classes.values()) == {row.n}:
+        return enumerated((name for name, _ in commonest), most=3)
+    named = (f"{name} ({number} of {counted(row.n, 'run')})" for name, number in commonest)
+    return enumerated(named, most=3)
+
+
+def _few(row: Row) -> str:
+    """How sure the accuracy of a row is, where it was counted on few images."""
+    if row.images is None or row.mean_of_last is None or row.images >= FEW_IMAGES:
+        return ""
+    return accuracy_of_images(row.mean_of_last.mean, row.images)
+
+
 def _percent(spread: Spread | None) -> str:
     return "-" if spread is None else spread.percent()
 
@@ -256,13 +311,27 @@ def _plain(row: Row, *, with_top5: bool) -> dict[str, Any]:
     line: dict[str, Any] = {"name": row.name, "method": row.method, "judged_on": row.judged_on}
     line |= {"n": row.n, "failed": row.failed}
     spreads = ["last", "mean_of_last", *(["top5"] if with_top5 else [])]
-    spreads += ["best_on_validation", "best_on_test", "macro_recall", "learnt_wrong"]
+    spreads += ["best_on_validation", "best_on_test", "macro_recall"]
     for name in spreads:
         line |= _flat(name, getattr(row, name))
+    # One number under both its names: who looks for either finds it.
+    line |= _flat("balanced_accuracy", row.macro_recall)
+    line |= _flat("lowest_recall", row.lowest_recall)
+    line |= {"lowest_recall_classes": "; ".join(row.lowest_classes) or None}
+    line |= _flat("learnt_wrong", row.learnt_wrong)
+    line |= {"images": row.images, **_interval(row)}
     for label, spread in row.recall.items():
         line |= _flat(f"recall_{label}", spread)
     line |= {"seconds_an_epoch": row.seconds, "cost": row.cost, "paper": row.paper}
     return line | ({"paper_top5": row.paper_top5} if with_top5 else {})
+
+
+def _interval(row: Row) -> dict[str, float | None]:
+    """The ends of the 95 % interval that so many images leave to the mean of the last epochs."""
+    if row.images is None or row.mean_of_last is None:
+        return {"mean_of_last_low": None, "mean_of_last_high": None}
+    low, high = wilson_interval(row.mean_of_last.mean, row.images)
+    return {"mean_of_last_low": low, "mean_of_last_high": high}
 
 
 def _flat(name: str, spread: Spread | None) -> dict[str, float | None]:

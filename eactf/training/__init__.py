@@ -1,1 +1,1 @@
-"""Training runs: from a recipe to a folder of results."""
+"""This package trains a recipe and writes a folder of results."""

@@ -1,4 +1,4 @@
-"""From a recipe's sections to Keras objects."""
+"""These functions build the Keras objects that the sections of a recipe describe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from eactf import optimizers
 from eactf.data.pipeline import ImageForm
+from eactf.data.balance import class_quotas
 from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 from eactf.methods.attention_consistency import AttentionConsistency
 from eactf.methods.base import Method
 from eactf.methods.cross_entropy import CrossEntropy
@@ -41,6 +43,7 @@ from eactf.recipe import (
     RulSettings,
     ScnSettings,
 )
+from eactf.suggestions import command_line
 
 __all__ = [
     "backbone_weights",
@@ -79,10 +82,10 @@ def backbone_weights(recipe: Recipe, form: ImageForm) -> BackboneWeights | None:
     differences = list(_differences(recipe, form, weights.facts))
     if differences:
         found = "".join(f"\n  {difference}" for difference, _ in differences)
-        settings = " ".join(f"--set {setting}" for _, setting in differences)
+        words = [word for _, setting in differences for word in ("--set", setting)]
         raise UsageError(
             f"the recipe does not fit model.weights = {weights.path}:{found}",
-            hint=f"to use these weights: {settings}",
+            hint=f"to use these weights: {command_line(*words)}",
         )
     return weights
 
@@ -143,7 +146,7 @@ def build_model(
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"model.backbone = {recipe.model.backbone} cannot be built for images of "
-            f"{form.size} px and {form.channels} channels: {reason}"
+            f"{form.size} px and {form.channels} channels: {reason_of(reason)}"
         ) from reason
     if weights is not None:
         weights.apply(classifier)
@@ -170,8 +173,8 @@ def build_method(
 ) -> Method:
     """The recipe's method around a classifier; `ids` are those of the training samples.
 
-    `class_counts` is how often each class is given as a label in training, planted noise
-    included, one number a class; None will do without a `prior_adjustment`.
+    `class_counts` are those of the function of that name; None will do without a
+    `prior_adjustment`.
 
     Raises `UsageError` for settings that do not work.
     """
@@ -179,14 +182,23 @@ def build_method(
     try:
         counts = None if class_counts is None else tuple(int(count) for count in class_counts)
         about = _About(recipe.seed, ids, counts)
-        return _BUILDERS[type(settings)](settings, classifier, about)
+        method = _BUILDERS[type(settings)](settings, classifier, about)
     except (ImportError, ValueError) as reason:
-        raise UsageError(f"method.name = {settings.name} cannot be built: {reason}") from reason
+        raise UsageError(
+            f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
+        ) from reason
+    method.repeats_samples = recipe.data.balance != "none"
+    return method
 
 
-def class_counts(data: PreparedData) -> np.ndarray:
-    """How often each class is given as a label in training, planted noise included."""
-    return np.bincount(data.train.given, minlength=len(data.class_names))
+def class_counts(recipe: Recipe, data: PreparedData) -> np.ndarray:
+    """How often each class is given as a label in an epoch of training, `(classes,)`.
+
+    Planted noise is included, and so is a balance of the classes: what an epoch evens out is not
+    to be evened out once more.
+    """
+    counts = np.bincount(data.train.given, minlength=len(data.class_names))
+    return class_quotas(counts, recipe.data.balance, len(data.train))
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

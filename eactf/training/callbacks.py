@@ -1,4 +1,4 @@
-"""What watches a run from step to step and from epoch to epoch."""
+"""These callbacks watch a run: learning rate, broken losses, interrupts, checkpoints, the log."""
 
 from __future__ import annotations
 

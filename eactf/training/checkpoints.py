@@ -1,4 +1,4 @@
-"""Checkpoints: weights and optimizer state, written whole or not at all."""
+"""A checkpoint, weights and optimizer state with a few facts, is saved here whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying a recipe out: real data, real steps, nothing written."""
+"""A dry run tries a recipe on the real data for a few steps, tells its cost and writes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from eactf.training.memory import batch_that_fits, gib
 from eactf.training.progress import format_duration
 from eactf.training.session import Session, open_session
 from eactf.training.summary import announce
+from eactf.wording import counted
 
 __all__ = ["dry_run"]
 
@@ -58,7 +59,8 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
     console.say(f"  a step     {train_seconds:.2f} s training, {eval_seconds:.2f} s evaluation")
     console.say(
         f"  the run    about {format_duration(facts['estimated_seconds'])} "
-        f"({session.steps:,} steps an epoch, {resolved.recipe.train.epochs} epochs); "
+        f"({counted(session.steps, 'step')} an epoch, "
+        f"{counted(resolved.recipe.train.epochs, 'epoch')}); "
         f"started now it would end {end:%a %d %b, %H:%M}"
     )
     console.say("\nrecipe and data are fine; nothing was written")

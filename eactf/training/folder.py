@@ -1,4 +1,4 @@
-"""A run's folder: everything needed to know what was done, written so that nothing is half there.
+"""`RunFolder` writes the files of a run, each whole or not at all.
 
 ::
 
@@ -7,6 +7,8 @@
       command.txt         the command
       environment.json    versions, devices, platform, CPU features and kernels
       labels.csv          id, given, clean of every training sample
+      samples.csv         every image of the data: trained on, held out, or not used
+      data.json           where the data came from, how many images, and a hash of all of them
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
       history.csv         the same as a table
@@ -30,6 +32,7 @@ from typing import Any
 
 from eactf.errors import UsageError
 from eactf.files import write_text
+from eactf.foreign import reason_of
 from eactf.kernels import kernel_facts
 
 __all__ = ["RunFolder"]
@@ -59,7 +62,7 @@ class RunFolder:
                 return cls(wanted)
             return cls(_new_folder(Path("runs"), name))
         except OSError as fault:
-            reason = fault.strerror or str(fault)
+            reason = fault.strerror or reason_of(fault)
             raise UsageError(
                 f"the run folder {wanted or 'runs/' + name} cannot be made: {reason.lower()}",
                 hint="give a --run-dir in a folder that may be written to",

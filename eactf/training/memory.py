@@ -1,4 +1,4 @@
-"""How much memory a training step needs, before the machine finds out."""
+"""This module estimates how much memory a training step needs, before the machine runs out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How noisy a split's labels are: out-of-fold predictions, the estimate, advice."""
+"""A noise audit estimates how many labels of a split are wrong, which ones, and what to do then."""
 
 from __future__ import annotations
 

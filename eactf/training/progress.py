@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a live bar on a terminal, one line an epoch elsewhere, JSON."""
+"""This module shows a run while it trains: a bar on a terminal, otherwise one line an epoch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ _COLUMNS = {
     "accuracy": ("train", "{:.1%}"),
     "val_accuracy": ("valid", "{:.1%}"),
     "val_macro_recall": ("recall", "{:.1%}"),
+    "val_lowest_recall": ("lowest", "{:.1%}"),
 }
-"""Logged values as columns: heading and form. `recall` is the macro recall on validation."""
+"""Logged values as columns: heading and form. `recall` is the macro recall on validation, `lowest`
+the recall there of the class that is recognised worst."""
 
 
 class ProgressDisplay(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""The main path: from a recipe to a trained classifier and its figures.
+"""`train` is the main path, which leads from a recipe to a trained classifier and its figures.
 
 Train, validation and test are three things. Every epoch is watched on validation; test is judged
 when nothing can be chosen any more: the network of each of the last epochs gives its predictions,
@@ -18,10 +18,13 @@ import keras
 import numpy as np
 
 from eactf.data.prepare import prepare_data
+from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.errors import EactfError, Interrupted
 from eactf.evaluation.metrics import Scores, mean_figures
 from eactf.evaluation.storage import save_classifier
+from eactf.files import write_bytes
 from eactf.recipe import ResolvedRecipe
+from eactf.suggestions import command_line
 from eactf.training.callbacks import Checkpoints, EpochLog, Schedule, StepGuard, has_collapsed
 from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
@@ -46,7 +49,8 @@ class RunResult:
 def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[str]) -> RunResult:
     """Train a recipe from nothing and judge what it gives.
 
-    `run_dir` is a folder that does not exist yet, None for a free name under `runs/`. Raises
+    `run_dir` is a folder that does not exist yet, None for a free name under `runs/`; the words of
+    `command` are kept with the run as a shell takes them. Raises
     `UsageError`, `DataError`, `TrainingError` (a loss that is not a number) or `Interrupted`;
     in the last two cases what was done is kept in the run's folder.
     """
@@ -111,7 +115,7 @@ class LastEpochs(keras.callbacks.Callback):
         self.session = session
         self.samples = session.data.test if session.data.test else session.data.validation
         self.scores: list[Scores] = []
-        self.figures: list[dict[str, float]] = []
+        self.figures: list[dict[str, Any]] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         recipe = self.session.recipe
@@ -119,7 +123,7 @@ class LastEpochs(keras.callbacks.Callback):
         if not is_last and not recipe.report.best_on_test:
             return
         scored = self.session.judge(self.samples)
-        self.figures.append(scored.figures())
+        self.figures.append(scored.figures(self.session.data.class_names))
         if is_last:
             self.scores.append(scored)
 
@@ -128,8 +132,7 @@ class LastEpochs(keras.callbacks.Callback):
         if not self.session.recipe.report.best_on_test:
             return None
         best = int(np.argmax([figures["accuracy"] for figures in self.figures]))
-        figures = {k: v for k, v in self.figures[best].items() if k != "macro_recall"}
-        return {"epoch": best + 1, **figures, "optimistic": True}
+        return {"epoch": best + 1, **self.figures[best], "optimistic": True}
 
 
 def _judge(
@@ -150,11 +153,14 @@ def _judge(
         "method": session.method.name,
         "judged_on": "test" if data.test else "validation",
         "last_epoch": last.scores[-1].as_dict(data.class_names),
-        "mean_of_last_epochs": {"epochs": len(last.scores), **mean_figures(last.scores)},
+        "mean_of_last_epochs": {
+            "epochs": len(last.scores),
+            **mean_figures(last.scores, data.class_names),
+        },
         "best_on_validation": {
             "epoch": checkpoints.best_epoch,
             "validation_accuracy": checkpoints.best,
-            **best.figures(),
+            **best.figures(data.class_names),
         },
         "best_on_test": last.best(),
         "noise": noise_summary(data.manifest),
@@ -185,11 +191,25 @@ def _write_beginnings(
     folder: RunFolder, session: Session, resolved: ResolvedRecipe, command: Sequence[str]
 ) -> None:
     folder.write_text("recipe.yaml", resolved.dump_yaml())
-    folder.write_text("command.txt", " ".join(command) + "\n")
+    folder.write_text("command.txt", command_line(*command) + "\n")
     folder.write_environment(describe_devices(session.strategy))
     session.data.manifest.write_csv(folder.file("labels.csv"))
+    record = record_of(session.data)
+    write_bytes(folder.file(FILE_NAME), record.csv_bytes())
+    folder.write_json("data.json", _data_facts(session, record))
     folder.write_json("noise.json", noise_summary(session.data.manifest))
     folder.write_status("running", epoch=0, epochs=resolved.recipe.train.epochs)
+
+
+def _data_facts(session: Session, record: RunRecord) -> dict[str, Any]:
+    data = session.data
+    return {
+        "source": data.dataset.source,
+        "class_names": list(data.class_names),
+        "validation": data.validation_origin,
+        "images": len(record.ids),
+        "fingerprint": record.fingerprint,
+    }
 
 
 def _write_ending(folder: RunFolder, failure: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""What a method has learnt of single training samples, as files in the run's folder."""
+"""This module writes what a method has learnt of single training images into the run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rate schedules, per epoch: pure functions of the epoch."""
+"""This module gives the learning rate of each epoch."""
 
 from __future__ import annotations
 

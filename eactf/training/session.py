@@ -1,4 +1,4 @@
-"""Everything a run needs, built in order: data, devices, classifier, method, batches."""
+"""A session holds all that a run needs: data, devices, classifier, method and batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eactf.data.pipeline import (
     training_batches,
 )
 from eactf.data.prepare import PreparedData
-from eactf.evaluation.macro_recall import MacroRecall
+from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import Scores, score
 from eactf.methods.base import Method
 from eactf.nn.weight_import import BackboneWeights
@@ -60,6 +60,7 @@ class Session:
             self.form,
             batch_size=self.recipe.train.batch_size,
             seed=self.recipe.seed,
+            balance=self.recipe.data.balance,
         )
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:
@@ -86,7 +87,7 @@ class Session:
             self.recipe, self.form, classes, self.statistics, weights=self.weights, dtype="float32"
         )
         # Not every method keeps the classifier as it was built: RUL gives it another head.
-        counts = class_counts(self.data)
+        counts = class_counts(self.recipe, self.data)
         plain = build_method(self.recipe, plain, self.data.train.ids, counts).classifier
         plain.set_weights(self.method.classifier.get_weights())
         return plain
@@ -108,10 +109,10 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
         classifier = build_model(
             recipe, form, classes, statistics, weights=weights, synchronized=several
         )
-        method = build_method(recipe, classifier, data.train.ids, class_counts(data))
+        method = build_method(recipe, classifier, data.train.ids, class_counts(recipe, data))
         method.compile(
             optimizer=build_optimizer(recipe),
-            metrics=["accuracy", MacroRecall(classes)],
+            metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],
             jit_compile=recipe.train.xla,
         )
     return Session(recipe, data, strategy, form, statistics, weights, method)

@@ -1,4 +1,4 @@
-"""Which devices a run uses."""
+"""This module chooses the devices that a run trains on and names them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from eactf.errors import UsageError
+from eactf.wording import counted
 
 __all__ = ["choose_strategy", "describe_devices"]
 
@@ -37,4 +38,4 @@ def describe_devices(strategy: Any) -> str:
     """The devices in a few words: `1 CPU`, `2 GPUs`."""
     count = int(strategy.num_replicas_in_sync)
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    return f"{count} {kind}" + ("s" if count > 1 else "")
+    return counted(count, kind)

@@ -1,21 +1,30 @@
-"""What a run says before it starts and after it ends."""
+"""This module prints what a run is about to do, and its figures when it has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.markup import escape
 
 from eactf import console
+from eactf.evaluation.interval import FEW_IMAGES
+from eactf.evaluation.words import interval_of_few, lowest_with_classes, without_images
 from eactf.kernels import describe_kernels, kernel_facts
 from eactf.noise import NoiseManifest
+from eactf.packed.records import Samples
 from eactf.recipe import ResolvedRecipe
+from eactf.suggestions import command_line
 from eactf.training.progress import format_duration
 from eactf.training.session import Session
 from eactf.training.strategy import describe_devices
+from eactf.wording import counted
+
+_MOST_CLASSES = 16
+"""More are not listed one by one."""
 
 __all__ = ["announce", "noise_summary", "show_result"]
 
@@ -27,11 +36,15 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     test = f"{len(data.test):,}" if data.test else "none"
     map_height, map_width = session.method.map_size
     parameters = session.method.classifier.count_params()
-    epochs = recipe.train.epochs
-    console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs} epochs")
-    if resolved.dropped:
-        console.say(f"  left out   {', '.join(resolved.dropped)}: they have no meaning any more")
+    epochs = counted(recipe.train.epochs, "epoch")
+    console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs}")
+    left_out = [key for key in resolved.dropped if key not in resolved.unsaid]
+    if left_out:
+        console.say(
+            f"  left out   {', '.join(left_out)}: without effect under what was set over it"
+        )
     console.say(f"  data       {data.dataset.source}", markup=False)
+    console.say(f"  classes    {_classes(data.train, data.class_names)}", markup=False)
     console.say(
         f"  samples    train {len(data.train):,}, validation {len(data.validation):,} "
         f"({data.validation_origin}), test {test}"
@@ -39,8 +52,8 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     console.say(f"  noise      {_noise_line(noise)}")
     console.say(
         f"  network    {recipe.model.backbone}, {parameters:,} parameters, "
-        f"{session.form.size} px, {session.form.channels} channel"
-        f"{'s' if session.form.channels > 1 else ''}, map {map_height}x{map_width}"
+        f"{session.form.size} px, {counted(session.form.channels, 'channel')}, "
+        f"map {map_height}x{map_width}"
     )
     if session.weights is not None:
         facts = session.weights.facts
@@ -63,6 +76,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         train=len(data.train),
         validation=len(data.validation),
         test=len(data.test) if data.test else 0,
+        classes=_class_counts(data.train, data.class_names),
         noise=noise,
         parameters=parameters,
         map_size=[map_height, map_width],
@@ -70,6 +84,20 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         devices=describe_devices(session.strategy),
         kernels=kernel_facts(),
     )
+
+
+def _class_counts(train: Samples, class_names: Sequence[str]) -> dict[str, int]:
+    counts = np.bincount(train.given, minlength=len(class_names))
+    return dict(zip(class_names, counts.tolist(), strict=True))
+
+
+def _classes(train: Samples, class_names: Sequence[str]) -> str:
+    """How many training images each class has; of many classes the least and the most."""
+    counts = _class_counts(train, class_names)
+    if len(counts) <= _MOST_CLASSES:
+        return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    return f"{len(counts):,}, from {few} {counts[few]:,} to {many} {counts[many]:,}"
 
 
 def noise_summary(manifest: NoiseManifest) -> dict[str, Any]:
@@ -108,37 +136,61 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
             "or more, lower method.consistency_weight, or start from trained weights."
         )
     console.say(f"trained in {format_duration(result['seconds'])}; the classifier is in")
-    console.say(f"  {folder / 'model.keras'}", markup=False)
+    model = folder / "model.keras"
+    console.say(f"  {model}", markup=False)
     console.say("next:")
-    console.say(f"  eactf evaluate {folder}", markup=False)
-    console.say(f"  eactf predict {folder / 'model.keras'} FACE.png", markup=False)
+    console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
+    console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
 
 
 def _show_figures(result: Mapping[str, Any], split: str) -> None:
+    """The table of figures, a row a choice of epochs, and below it what it does not say itself."""
+    last, count = result["last_epoch"], result["last_epoch"]["count"]
+    cells = {
+        "accuracy": lambda part: f"{part['accuracy']:.2%}",
+        "95% interval": lambda part: interval_of_few(part["accuracy"], count),
+        "top-5": lambda part: f"{part['top5_accuracy']:.2%}",
+        "macro recall": lambda part: f"{part['macro_recall']:.2%}",
+        "lowest recall": lambda part: lowest_with_classes(
+            part["lowest_recall"], part["lowest_recall_classes"]
+        ),
+    }
+    if count >= FEW_IMAGES:
+        del cells["95% interval"]
+    if "top5_accuracy" not in last:
+        del cells["top-5"]
+    console.table(
+        [f"on {split}, {counted(count, 'image')}", *cells],
+        [
+            [label, *(write(section) for write in cells.values())]
+            for label, section in _sections(result, split).items()
+        ],
+    )
+    console.say("  macro recall, the mean of the classes' recalls, is the balanced accuracy")
+    lacking = without_images(last["classes_without_images"], split)
+    if lacking:
+        console.say(f"  {lacking}", markup=False)
+
+
+def _sections(result: Mapping[str, Any], split: str) -> dict[str, Mapping[str, Any]]:
+    """The parts of a result that have an accuracy, under the headings that people read."""
     mean, best = result["mean_of_last_epochs"], result["best_on_validation"]
     sections = {
         "last epoch": result["last_epoch"],
-        f"mean of the last {mean['epochs']} epochs": mean,
+        f"mean of the last {counted(mean['epochs'], 'epoch')}": mean,
         f"best on validation (epoch {best['epoch']})": best,
     }
     if result["best_on_test"]:
         epoch = result["best_on_test"]["epoch"]
         label = f"best on {split} itself (epoch {epoch}), optimistic"
         sections[label] = result["best_on_test"]
-    columns = {"accuracy": "accuracy", "top-5": "top5_accuracy", "macro recall": "macro_recall"}
-    if "top5_accuracy" not in result["last_epoch"]:
-        del columns["top-5"]
-    console.table(
-        [f"on {split}", *columns],
-        [
-            [label, *(f"{section[key]:.2%}" if key in section else "-" for key in columns.values())]
-            for label, section in sections.items()
-        ],
-    )
+    return sections
 
 
 def _relabel_line(facts: Mapping[str, Any]) -> str:
-    line = f"{facts['samples_changed']:,} training labels were changed (relabels.csv)"
+    changed = facts["samples_changed"]
+    were = "was" if changed == 1 else "were"
+    line = f"{counted(changed, 'training label')} {were} changed (relabels.csv)"
     if "changed_to_truth" in facts:
         line += f", {facts['changed_to_truth']:.1%} of them to the true one"
     if "wrong_after" in facts:
@@ -151,7 +203,8 @@ def _noise_line(noise: Mapping[str, Any]) -> str:
         return "none added"
     realised = "unknown" if noise["realised"] is None else f"{noise['realised']:.2%}"
     requested = "" if noise["requested"] is None else f" ({noise['requested']:.0%} requested)"
-    dropped = f", {noise['dropped']:,} samples without a label left out" if noise["dropped"] else ""
+    left_out = counted(noise["dropped"], "sample")
+    dropped = f", {left_out} without a label left out" if noise["dropped"] else ""
     return (
         f"{noise['kind']}, {realised} of the labels wrong{requested}{dropped}; "
         f"manifest {noise['sha256'][:12]}"

@@ -1,4 +1,5 @@
-"""The wizard: a fingerprint of the data, a few questions, a plan with reasons, the next command.
+"""The wizard looks at the user's images, asks a few questions and writes a recipe with reasons.
 
-Imports no TensorFlow: what needs it (a timed training step, the noise estimate) runs as a command.
+It imports no TensorFlow: what needs it (a timed training step, the noise estimate) runs as a
+command.
 """

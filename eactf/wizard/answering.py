@@ -1,4 +1,4 @@
-"""Who answers the questions: a file, the defaults, or the person at the terminal."""
+"""An `Answerer` gets each answer from a file, the defaults or the person at the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import stat
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from rich.markup import escape
 from eactf import console
 from eactf.errors import UsageError
 from eactf.recipe.strict_yaml import MAX_BYTES, parse, write_scalar
+from eactf.suggestions import did_you_mean
 from eactf.wizard.choices import Origin
 from eactf.wizard.questions import KEYS, Question
 from eactf.wizard.writing import one_line
+from eactf.wording import counted
 
 __all__ = ["Answerer", "Written", "read_answers"]
 
@@ -76,9 +77,8 @@ class Answerer:
     def finish(self) -> None:
         """Raise `UsageError` with everything that is wrong or missing, if anything is."""
         if self.problems:
-            count = len(self.problems)
             lines = [f"{number:>3}. {text}" for number, text in enumerate(self.problems, start=1)]
-            head = f"the answers have {count} problem{'s' if count > 1 else ''}"
+            head = f"the answers have {counted(len(self.problems), 'problem')}"
             raise UsageError("\n".join([head, "", *lines]))
         if self.missing:
             raise UsageError(_missing(self.missing), hint=_how_to_answer(self.missing))
@@ -153,8 +153,7 @@ def read_answers(path: Path) -> tuple[dict[str, Written], list[str]]:
     for key, value in document.value.items():
         where = f"{path}, line {document.lines.get((key,), 1)}"
         if key not in KEYS:
-            near = get_close_matches(key, KEYS, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}"
+            advice = did_you_mean(key, KEYS, alike=0.6) or f"there are {', '.join(KEYS)}"
             problems.append(f"{key}: unknown question  ({where})\n     {advice}")
         elif isinstance(value, dict | list) or value is None:
             problems.append(f"{key}: not an answer  ({where})\n     expected one word or number")
@@ -197,7 +196,7 @@ def _missing(questions: list[Question]) -> str:
     for question in questions:
         default = "no default" if question.default is None else f"default {question.default}"
         lines.append(f"  {question.key:<{width}}  {question.text}  {question.hint}; {default}")
-    count = "1 answer is" if len(lines) == 1 else f"{len(lines)} answers are"
+    count = counted(len(lines), "answer is", "answers are")
     return "\n".join([f"this is no terminal to ask at, and {count} missing", "", *lines])
 
 

@@ -1,4 +1,4 @@
-"""A value of the plan, why it was chosen, and who or what chose it."""
+"""A choice is a value of the plan with the reason for it and with who or what chose it."""
 
 from __future__ import annotations
 

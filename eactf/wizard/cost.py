@@ -1,4 +1,4 @@
-"""What a network costs: the size of its last map, its multiplications, seconds a step by estimate.
+"""This module estimates what a network costs: its last map, its multiplications, seconds a step.
 
 The estimates serve until a step is measured; they are right within a factor of two or three.
 """

@@ -1,4 +1,4 @@
-"""Rules for the images: their size, channels, normalisation, and the stem that suits the size."""
+"""These rules choose the size, channels and normalisation of the images, and the network's stem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for the labels: which to train on, how many are wrong, and the method that follows."""
+"""These rules choose the labels to train on, judge how many are wrong, and choose the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine has to train with, found out without TensorFlow."""
+"""This module finds out, without TensorFlow, what the machine has to train with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from eactf.intake.parallel import usable_cores
 from eactf.kernels import cpu_features
+from eactf.wording import counted
 
 __all__ = ["Gpu", "Machine", "look_at_machine", "read_gpus", "read_memory"]
 
@@ -39,7 +40,7 @@ class Machine:
     def described(self) -> str:
         """The devices that train, in a few words."""
         if not self.gpus:
-            return f"{self.cores} CPU core{'s' if self.cores > 1 else ''}"
+            return counted(self.cores, "CPU core")
         count = f"{len(self.gpus)} x " if len(self.gpus) > 1 else ""
         return f"{count}{self.gpus[0].name}"
 

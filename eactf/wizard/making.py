@@ -1,17 +1,15 @@
-"""What the wizard makes in the end: the packed images and the recipe, both or neither."""
+"""This module writes what the wizard makes, packed images and a recipe: both, or neither."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from eactf import files
-from eactf.data.splits import held_out
 from eactf.intake.packing import PackReport, pack
 from eactf.packed.names import plain_set_names
-from eactf.packed.records import SPLITS
 from eactf.progress import counting
+from eactf.suggestions import command_line
 from eactf.wizard import label_rules, showing
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.holding_out import hold_out
@@ -19,10 +17,9 @@ from eactf.wizard.label_rules import GIVEN
 from eactf.wizard.looking import UserData
 from eactf.wizard.plan import Answers, Plan, validation_share
 from eactf.wizard.writing import recipe_text
+from eactf.wording import counted
 
-__all__ = ["Wishes", "asides", "can_be_held_out", "make", "planned_files", "run_command"]
-
-_FEW_IMAGES = 100
+__all__ = ["Wishes", "asides", "make", "planned_files", "run_command"]
 
 
 @dataclass(frozen=True)
@@ -60,23 +57,10 @@ class Wishes:
     def holds_out(self, data: UserData) -> bool:
         """Whether packing takes the validation split off, rather than each run.
 
-        So it is where copies would be torn apart, and where so few images are drawn from that
-        chance might take none.
+        So it is where near copies would be torn apart; a run keeps equal ones together itself.
         """
-        splits = data.fingerprint.splits
-        better = data.has_copies or splits["train"] < _FEW_IMAGES
-        return self.pack is not None and not splits.get("validation") and better
-
-
-def can_be_held_out(data: UserData) -> bool:
-    """Whether a run of the unpacked images has a validation split, its own or one it draws."""
-    if data.fingerprint.splits.get("validation"):
-        return True
-    listing = data.listing
-    train = data.scan.good & (listing.given >= 0) & (listing.splits == SPLITS.index("train"))
-    share = validation_share(data.fingerprint.splits["train"]).value
-    held = held_out(listing.ids[train], share)
-    return bool(held.any() and not held.all())
+        own = data.fingerprint.splits.get("validation")
+        return self.pack is not None and not own and data.has_copies
 
 
 def asides(data: UserData, wishes: Wishes) -> dict[str, Choice[str]]:
@@ -90,7 +74,7 @@ def _validation(data: UserData, wishes: Wishes) -> Choice[str]:
     """What a run is watched on, in words; never the test split."""
     own = data.fingerprint.splits.get("validation")
     if own:
-        return Choice(f"{own:,} images", Origin.DATA, "its own split")
+        return Choice(counted(own, "image"), Origin.DATA, "its own split")
     share = validation_share(data.fingerprint.splits["train"])
     reason = share.reason
     if wishes.holds_out(data) and data.has_copies:
@@ -115,7 +99,7 @@ def planned_files(wishes: Wishes, packed_bytes: int) -> dict[Path, str]:
 
 def run_command(wishes: Wishes) -> str:
     """The command that trains the recipe."""
-    return f"eactf train --recipe {shlex.quote(str(wishes.recipe))}"
+    return command_line("eactf", "train", "--recipe", wishes.recipe)
 
 
 def make(
@@ -144,7 +128,7 @@ def _pack(
     listing = data.listing
     if wishes.holds_out(data):
         share = validation_share(data.fingerprint.splits["train"]).value
-        listing = hold_out(listing, data.duplicates.near, share)
+        listing = hold_out(listing, data.scan, data.duplicates.near, share)
     with counting("packing") as progress:
         return pack(
             listing,
@@ -160,10 +144,10 @@ def _pack(
 def _recipe(data: UserData, wishes: Wishes, plan: Plan) -> str:
     method = showing.method_title(plan.value("method.name"))
     known = "by a step measured here" if plan.step.measured else "by estimate, not measured"
+    classes = counted(len(data.fingerprint.class_names), "class", "classes")
     return recipe_text(
         plan.choices,
-        about=f"{method} on {data.path.name}, {len(data.fingerprint.class_names)} classes; made by"
-        " eactf wizard.",
+        about=f"{method} on {data.path.name}, {classes}; made by eactf wizard.",
         run=run_command(wishes),
         takes=f"{showing.about(plan.seconds)} {known}",
     )

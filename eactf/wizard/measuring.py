@@ -1,4 +1,4 @@
-"""What is measured before the plan stands: the seconds of a step, the share of wrong labels.
+"""This module measures, before the plan stands, a step's seconds and the share of wrong labels.
 
 Both need TensorFlow and run as commands of their own, in processes that end with the wizard.
 """
@@ -112,7 +112,7 @@ class Commands:
                 told(float(event["seconds"]))
 
         limit = ["--limit", str(_LABELS_JUDGED)]
-        command = ["data", "noise", str(path), "--json", *limit, *_flags(options)]
+        command = ["data", "noise", str(path), "--json", *limit, *options.flags()]
         return read_noise(_event(_run(command, hear), "noise"))
 
 
@@ -197,18 +197,3 @@ def _event_of(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}
-
-
-def _flags(options: SourceOptions) -> list[str]:
-    """The options as the flags of a command."""
-    texts = {
-        "--label": options.label,
-        "--clean": options.clean,
-        "--path-column": options.path_column,
-        "--split-column": options.split_column,
-        "--votes": ",".join(options.votes),
-        "--vote-rule": options.vote_rule if options.vote_rule != "argmax" else "",
-        "--root": str(options.root or ""),
-    }
-    flags = [word for flag, text in texts.items() if text for word in (flag, text)]
-    return [*flags, *(["--merge-spellings"] if options.merge_spellings else [])]

@@ -1,4 +1,4 @@
-"""From the fingerprint, the machine and the answers to every key of a recipe, with reasons.
+"""`make_plan` gives every key of a recipe a value with its reason, from data, machine and answers.
 
 ::
 

@@ -1,38 +1,59 @@
-"""The questions: what is asked, its default and the reason for it, and how an answer is read."""
+"""Here stands every question of the wizard: its words, its default, and how an answer is read."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eactf.intake.findings import Finding
 from eactf.intake.fingerprint import Fingerprint
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN
 
 __all__ = [
+    "FLAGS",
     "KEYS",
     "Question",
+    "ask_clean",
     "ask_data",
     "ask_labels",
     "ask_merge",
     "ask_minutes",
+    "ask_missing",
     "ask_pack",
     "ask_quality",
     "ask_recipe",
     "ask_write",
 ]
 
-KEYS = ("data", "merge", "labels", "quality", "minutes", "recipe", "pack", "write")
+KEYS = (
+    "data",
+    "clean",
+    "merge",
+    "missing",
+    "labels",
+    "quality",
+    "minutes",
+    "recipe",
+    "pack",
+    "write",
+)
 """Every question there is, in the order of asking; most runs ask five or six of them."""
+
+TRUE_LABELS, FLAGS = "true labels", "right or wrong"
+"""The two readings of a column `clean` of two values."""
 
 QUALITIES = ("clean", "some", "many", "measure")
 FEWEST_TO_MEASURE = 500
+MOST_MISSING_UNASKED = 0.05
+"""Share of the images up to which labels that look like missing ones are left out unasked."""
+
 MOST_MINUTES = 7 * 24 * 60
 _UNITS = {"": 1.0, "m": 1.0, "min": 1.0, "minute": 1.0, "minutes": 1.0}
 _UNITS |= {"h": 60.0, "hour": 60.0, "hours": 60.0, "d": 1440.0, "day": 1440.0, "days": 1440.0}
@@ -71,6 +92,22 @@ def ask_data() -> Question:
     )
 
 
+def ask_clean(doubt: CleanOrFlagError) -> Question:
+    """What a column or array named as true labels are, but of two values, is."""
+    values = " and ".join(doubt.values)
+    return Question(
+        key="clean",
+        text=f"What is '{doubt.name}', which has only {values}?",
+        hint=f"{TRUE_LABELS}, {FLAGS} (it says whether a label is right)",
+        default=FLAGS,
+        reason=f"there are {doubt.classes} classes",
+        more=f"{TRUE_LABELS}: the right class of each image, by which the labels are judged. "
+        f"{FLAGS}: whether the label is right; it is kept as a column, and no label is judged by "
+        "it. The same is said by --clean NAME, and by --clean ''.",
+        parse=lambda text: one_of(text, (TRUE_LABELS, FLAGS)),
+    )
+
+
 def ask_merge(spellings: Sequence[Finding]) -> Question | None:
     """Whether classes that differ in spelling alone are one; None where there are none."""
     if not spellings:
@@ -84,6 +121,27 @@ def ask_merge(spellings: Sequence[Finding]) -> Question | None:
         reason="they differ in capitals, blanks or underscores alone",
         more="Joined, they count under the spelling that is most frequent. Your files stay as "
         "they are; the joining is done while packing.",
+        parse=yes_or_no,
+    )
+
+
+def ask_missing(said: Mapping[str, int], images: int) -> Question | None:
+    """Whether labels such as NA or -1 stand for no label; None where that concerns few images.
+
+    `said` is how often each of them occurs among the labels of `images`.
+    """
+    count = sum(said.values())
+    if count <= MOST_MISSING_UNASKED * images:
+        return None
+    shown = ", ".join(f"'{text}' ({often:,})" for text, often in said.items())
+    return Question(
+        key="missing",
+        text=f"Do these labels say that there is no label?  {shown}",
+        hint="yes, no",
+        default="yes",
+        reason=f"it is what they usually say; {count:,} of {images:,} images are left out then",
+        more="no makes a class of each of them. To have only some of them stand for no label, start"
+        " again with --missing and these, with commas between.",
         parse=yes_or_no,
     )
 

@@ -1,8 +1,7 @@
-"""The wizard from the first look at the data to the next command, in the order it happens."""
+"""`run_wizard` leads from the first look at the data to the next command, in that order."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,18 +10,27 @@ from eactf.errors import Interrupted, UsageError
 from eactf.intake.checks import check
 from eactf.intake.packing import PackReport
 from eactf.intake.sources import SourceOptions
+from eactf.intake.sources.clean_flags import CleanOrFlagError
+from eactf.intake.verdict import refuse_errors
 from eactf.progress import waiting
 from eactf.recipe.strict_yaml import write_scalar
 from eactf.wizard import questions, showing
 from eactf.wizard.answering import Answerer
 from eactf.wizard.choices import Origin
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate, known_share, wrong_labels
-from eactf.wizard.looking import UserData, join_spellings, look_at, refuse_hopeless, spellings
+from eactf.wizard.looking import (
+    UserData,
+    join_spellings,
+    keep_as_classes,
+    look_at,
+    missing_labels,
+    refuse_hopeless,
+    spellings,
+)
 from eactf.wizard.machine import Machine
 from eactf.wizard.making import (
     Wishes,
     asides,
-    can_be_held_out,
     make,
     planned_files,
     run_command,
@@ -30,6 +38,7 @@ from eactf.wizard.making import (
 from eactf.wizard.measuring import Measuring, MeasuringError
 from eactf.wizard.plan import Plan, make_plan, packed_bytes, usual_minutes
 from eactf.wizard.time_rules import Pace
+from eactf.wording import counted
 
 __all__ = ["Settings", "run_wizard"]
 
@@ -80,7 +89,7 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
         path = answerer.ask(questions.ask_data())
         answerer.finish()
         console.say()
-    data = _show(look_at(Path(path or ""), settings.options), settings)
+    data = _show(_look_at(Path(path or ""), answerer, settings), settings)
     data, wishes = _ask(data, answerer, settings)
     planned = planned_files(wishes, packed_bytes(data.fingerprint, settings.machine))
     last = questions.ask_write(list(planned))
@@ -103,21 +112,37 @@ def _run(path: Path | None, answerer: Answerer, settings: Settings) -> _Made | N
     return _Made(wishes, plan, report)
 
 
+def _look_at(path: Path, answerer: Answerer, settings: Settings) -> UserData:
+    """The data; where it cannot be read without a word of the person, that is asked for first."""
+    try:
+        return look_at(path, settings.options)
+    except CleanOrFlagError as doubt:
+        answer = answerer.ask(questions.ask_clean(doubt))
+        if answerer.origins.get("clean") is Origin.DEFAULT:
+            console.say(f"{doubt.name} is taken as {answer}; else: --clean NAME", markup=False)
+        clean = "" if answer == questions.FLAGS else doubt.name
+        return look_at(path, replace(settings.options, clean=clean))
+
+
 def _show(data: UserData, settings: Settings) -> UserData:
     console.emit("fingerprint", **data.fingerprint.as_dict())
     showing.show_fingerprint(data.fingerprint)
-    showing.show_findings(
-        check(data.listing, data.scan, data.duplicates), shlex.quote(str(data.path))
-    )
+    findings = check(data.listing, data.scan, data.duplicates, max_bad=settings.max_bad)
+    showing.show_findings(findings, data.check_command)
     refuse_hopeless(data, settings.max_bad)
+    if not data.packed:
+        refuse_errors(findings, data.path, accept={found.code for found in spellings(data)})
     return data
 
 
 def _ask(data: UserData, answerer: Answerer, settings: Settings) -> tuple[UserData, Wishes]:
-    """Every question but the first and the last; the data with spellings joined if so answered."""
+    """Every question but the first and the last; the data as it is to be read by the answers."""
     merge = questions.ask_merge(spellings(data))
     if merge is not None and answerer.ask(merge):
         data = join_spellings(data)
+    missing = questions.ask_missing(missing_labels(data), len(data.listing))
+    if missing is not None and not answerer.ask(missing):
+        data = keep_as_classes(data)
     fingerprint = data.fingerprint
     which = questions.ask_labels(fingerprint)
     labels = GIVEN if which is None else answerer.ask(which)
@@ -161,8 +186,8 @@ def _why_packed(data: UserData) -> str:
     """Why a recipe cannot do with the images as they are; empty where it can."""
     if data.options != SourceOptions():
         return "a recipe cannot say how the data is to be read, a packed file need not"
-    if not can_be_held_out(data):
-        return "of so few images a run may draw none to hold out; packing holds some out for good"
+    if spellings(data):
+        return "a run would stop at a class in two spellings; packed they stay two classes"
     return ""
 
 
@@ -249,7 +274,7 @@ def _tell(made: _Made, answerer: Answerer) -> None:
     )
     console.say(f"\nwrote {wishes.recipe}", markup=False)
     if report is not None:
-        console.say(f"packed {report.images:,} images into {report.path}", markup=False)
+        console.say(f"packed {counted(report.images, 'image')} into {report.path}", markup=False)
         if report.bad:
             console.say(f"left out {len(report.bad):,}: see {report.quarantine}", markup=False)
         for remark in report.remarks:

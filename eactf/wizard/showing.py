@@ -1,4 +1,4 @@
-"""What the wizard shows: the fingerprint on one screen, and the plan with its reasons."""
+"""This module prints what the wizard has found, on one screen, and its plan with the reasons."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from eactf.wizard.choices import Choice
 from eactf.wizard.label_rules import GIVEN, NoiseEstimate
 from eactf.wizard.plan import Plan
 from eactf.wizard.writing import one_line
+from eactf.wording import counted
 
 __all__ = [
     "about",
@@ -29,7 +30,7 @@ __all__ = [
 
 _WIDEST_BAR, _WIDEST_NAME = 28, 24
 _MOST_CLASSES, _FIRST, _LAST = 16, 9, 5
-_MOST_ERRORS = 3
+_MOST_FINDINGS = 12
 _METHODS = {"eac": "EAC", "cross_entropy": "cross-entropy"}
 
 
@@ -38,7 +39,7 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
     kind = "image folder" if fingerprint.kind == "folder" else fingerprint.kind
     console.say(
         f"[bold]{escape(one_line(Path(fingerprint.source).name))}[/bold]  {kind}, "
-        f"{fingerprint.images:,} image{'s' if fingerprint.images != 1 else ''}"
+        f"{counted(fingerprint.images, 'image')}"
     )
     for name, text in _facts(fingerprint):
         console.say(f"  {name:<10} {one_line(text)}", markup=False)
@@ -46,17 +47,17 @@ def show_fingerprint(fingerprint: Fingerprint) -> None:
     _show_bars(fingerprint)
 
 
-def show_findings(findings: Sequence[Finding], source: str) -> None:
-    """Print the gravest findings, and the command that shows all of them."""
-    errors = [found for found in findings if found.severity is Severity.ERROR]
-    for found in errors[:_MOST_ERRORS]:
-        console.say(f"  [yellow]![/yellow] {escape(one_line(found.what))}")
+def show_findings(findings: Sequence[Finding], command: str) -> None:
+    """Print the findings, the gravest first, and the command that names their files."""
+    for found in findings[:_MOST_FINDINGS]:
+        sign = " " if found.severity is Severity.NOTE else "[yellow]![/yellow]"
+        console.say(f"  {sign} {escape(one_line(found.what))}")
     counts = {
         severity: sum(found.severity is severity for found in findings) for severity in Severity
     }
-    told = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count]
+    told = [counted(count, name) for name, count in counts.items() if count]
     if told:
-        console.say(f"  {', '.join(told)} in all: eactf data check {source}", markup=False)
+        console.say(f"  {', '.join(told)} in all: {command}", markup=False)
 
 
 def show_noise(estimate: NoiseEstimate) -> None:
@@ -107,7 +108,7 @@ def about(seconds: float) -> str:
     if seconds < 60:
         return "under a minute"
     if minutes < 100:
-        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+        return f"about {counted(minutes, 'minute')}"
     return f"about {minutes // 60} h {minutes % 60:02d} min"
 
 
@@ -151,7 +152,7 @@ def _copies(fingerprint: Fingerprint) -> str:
         return "none"
     parts = [f"{fingerprint.exact_duplicates:,} exact, {fingerprint.near_duplicates:,} near"]
     if fingerprint.across_splits:
-        parts.append(f"{fingerprint.across_splits:,} groups in several splits")
+        parts.append(f"{counted(fingerprint.across_splits, 'group')} in several splits")
     if fingerprint.contradicting:
         parts.append(f"{fingerprint.contradicting:,} with different labels")
     return "; ".join(parts)
@@ -159,7 +160,7 @@ def _copies(fingerprint: Fingerprint) -> str:
 
 def _labels(fingerprint: Fingerprint) -> Iterator[str]:
     if fingerprint.unlabelled:
-        yield f"{fingerprint.unlabelled:,} images have none"
+        yield f"{counted(fingerprint.unlabelled, 'image has', 'images have')} none"
     for name, share in fingerprint.label_sets.items():
         yield f"{name} differs in {share:.1%}"
     if fingerprint.wrong_share is not None:
@@ -223,7 +224,7 @@ def _plan_rows(
     yield "method", method_title(str(method.value)), method.because
     yield "epochs", str(choice["train.epochs"].value), choice["train.epochs"].because
     batch = choice["train.batch_size"]
-    yield "batch", f"{batch.value} images", batch.because
+    yield "batch", counted(batch.value, "image"), batch.because
     precision = choice["train.precision"]
     yield "precision", str(precision.value), precision.because
     step = plan.step

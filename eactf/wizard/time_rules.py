@@ -1,4 +1,4 @@
-"""Rules for the time: network, batch, epochs and precision within the minutes given."""
+"""These rules choose network, batch, epochs and precision so that a run fits the minutes given."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.cost import Network, StepTime, estimate_step
 from eactf.wizard.machine import Machine
+from eactf.wording import counted
 
 __all__ = [
     "Budget",
@@ -98,7 +99,7 @@ def batch_size(train: int, size: int, machine: Machine) -> Choice[int]:
     for batch in (128, 64, 32):
         if batch <= most and train >= batch * _ENOUGH_STEPS:
             return Choice(batch, Origin.DATA, _steps(train, batch))
-    return Choice(min(16, train), Origin.DATA, f"{_count(train, 'image')} are few")
+    return Choice(min(16, train), Origin.DATA, f"{counted(train, 'image')} are few")
 
 
 def rungs(train: int) -> tuple[tuple[str, int], ...]:
@@ -117,7 +118,8 @@ def network(fitting: Mapping[Network, float]) -> Network:
 
 def network_choices(chosen: Network, largest: Network, budget: Budget) -> dict[str, Choice[Any]]:
     """The recipe's keys of a network, with what decided: the number of images or the time."""
-    origin, reason = budget.origin, f"the largest that fits into {_count(budget.minutes, 'minute')}"
+    minutes = counted(budget.minutes, "minute")
+    origin, reason = budget.origin, f"the largest that fits into {minutes}"
     if chosen == largest:
         origin, reason = Origin.DATA, f"enough for {budget.train:,} training images"
     return {
@@ -137,12 +139,12 @@ def epochs(budget: Budget, step: StepTime) -> Choice[int]:
     fits, steps = int(fitting_epochs(budget, step)), -(-budget.train // budget.batch)
     most = min(MOST_EPOCHS_OF_FEW, max(MOST_EPOCHS, -(-_FEW_STEPS // steps)))
     if fits < most:
-        told = f"{_count(budget.minutes, 'minute')} at {step.train:.2g} s a step"
+        told = f"{counted(budget.minutes, 'minute')} at {step.train:.2g} s a step"
         if step.measured:
             return Choice(max(FEWEST_EPOCHS, fits), Origin.MEASURED, told)
         return Choice(max(FEWEST_EPOCHS, fits), budget.origin, f"{told} (estimated)")
     if most > MOST_EPOCHS:
-        return Choice(most, Origin.DATA, f"an epoch has only {_count(steps, 'step')}")
+        return Choice(most, Origin.DATA, f"an epoch has only {counted(steps, 'step')}")
     return Choice(most, Origin.DEFAULT, "the paper's; the time would allow more")
 
 
@@ -154,7 +156,7 @@ def train_limit(budget: Budget, step: StepTime) -> Choice[int] | None:
     batches = max(1, int(budget.train * fits / FEWEST_EPOCHS) // budget.batch)
     if batches * budget.batch >= budget.train:
         return None
-    minutes = _count(budget.minutes, "minute")
+    minutes = counted(budget.minutes, "minute")
     reason = f"{FEWEST_EPOCHS} epochs of all {budget.train:,} take over {minutes}"
     return Choice(batches * budget.batch, budget.origin, reason)
 
@@ -172,8 +174,4 @@ def limited(batch: Choice[int], limit: Choice[int] | None) -> Choice[int]:
 
 
 def _steps(train: int, batch: int) -> str:
-    return f"{_count(train, 'image')} are {_count(-(-train // batch), 'step')} an epoch"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+    return f"{counted(train, 'image')} are {counted(-(-train // batch), 'step')} an epoch"

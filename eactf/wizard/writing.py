@@ -1,4 +1,4 @@
-"""The recipe file: the plan as YAML, each line with where its value came from."""
+"""This module writes the plan as a YAML recipe that says where each value came from."""
 
 from __future__ import annotations
 

@@ -187,3 +187,47 @@ def test_a_published_data_set_of_another_size_is_packed_with_a_warning(invoke, t
     result = invoke("data", "pack", "fashion-mnist", tmp_path, "-o", tmp_path / "f.h5")
     assert result.exit_code == 0, result.output
     assert "train has 30 images, published: 60,000" in result.stderr
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Writes a manifest with these labels, an image each."""
+
+    def make(labels):
+        rows = ["path,label"]
+        for number, label in enumerate(labels):
+            Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
+            rows.append(f"{number}.png,{label}")
+        (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+        return tmp_path / "labels.csv"
+
+    return make
+
+
+def test_rows_left_out_for_their_label_are_told_with_the_option_that_keeps_them(
+    invoke, labelled, tmp_path
+):
+    path = labelled(["a", "NA", "b", "NA"])
+    result = invoke("data", "pack", path, "-o", tmp_path / "f.h5")
+    assert result.exit_code == 0, result.output
+    assert "2 of 4 rows have no label (it says 'NA' 2 times)" in result.output
+    assert "--missing ''" in result.output
+    result = invoke("data", "pack", path, "-o", tmp_path / "g.h5", "--missing", "")
+    assert open_packed(tmp_path / "g.h5").class_names == ("a", "b", "NA")
+
+
+@pytest.mark.parametrize("command", [["data", "pack", "-o", "f.h5"], ["data", "check"], ["wizard"]])
+def test_every_command_that_reads_labels_takes_the_missing_ones(invoke, labelled, command):
+    result = invoke(*command, labelled(["a", "b"]), "--missing", "x", "--help")
+    assert "--missing A,B,C" in result.output
+
+
+def test_one_class_is_refused_and_nothing_is_written(invoke, labelled, tmp_path):
+    path = labelled(["a", "a"])
+    result = invoke("data", "pack", path, "-o", tmp_path / "f.h5")
+    assert result.exit_code == 3
+    assert "every image has the label 'a': there is nothing to tell apart" in result.output
+    assert "--label NAME" in result.output
+    assert not (tmp_path / "f.h5").exists()
+    assert invoke("data", "check", path).exit_code == 3
+    assert invoke("wizard", path, "--yes", "--no-measure").exit_code == 3

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eactf.faces import EXPRESSIONS, draw_faces
 from eactf.packed import write_packed
@@ -49,10 +51,29 @@ def test_another_split_can_be_asked_for_and_is_judged_by_true_labels(invoke, tra
 def test_for_people_it_prints_accuracy_and_confusion(invoke, trained):
     result = invoke("evaluate", trained[1] / "model.keras")
     assert result.exit_code == 0
-    assert "accuracy" in result.output
-    assert "macro recall" in result.output
+    assert re.search(r"accuracy \d+\.\d\d% of 30 images \(95% interval \d", result.output)
+    assert re.search(r"macro recall \(balanced accuracy\) \d+\.\d\d%, lowest", result.output)
     for name in EXPRESSIONS:
         assert name in result.output
+
+
+def test_the_lowest_recall_and_the_classes_without_images_are_told(invoke, trained, tmp_path):
+    images, labels = draw_faces(30, size=32, start=81)
+    few = labels < 5
+    samples = Samples(images=images[few], ids=np.arange(few.sum()), given=labels[few])
+    path = tmp_path / "five.h5"
+    write_packed(path, Dataset(tuple(EXPRESSIONS), {"test": samples}, "faces of a test"))
+    asked = ("evaluate", trained[1], "--data", path)
+    event = evaluation(invoke(*asked, "--json"))
+    assert event["classes_without_images"] == list(EXPRESSIONS[5:])
+    seen = [recall for recall in event["recalls"].values() if recall is not None]
+    assert event["lowest_recall"] == min(seen)
+    assert event["balanced_accuracy"] == event["macro_recall"] == pytest.approx(np.mean(seen))
+    lowest = event["lowest_recall_classes"]
+    assert all(event["recalls"][name] == min(seen) for name in lowest)
+    told = invoke(*asked).output
+    assert f"lowest recall {min(seen):.2%} ({lowest[0]}" in told
+    assert "test has no image of 'disgust', 'fear': no recall counts them" in told
 
 
 def test_classes_in_another_order_are_matched_by_name(invoke, trained, tmp_path):
@@ -68,6 +89,37 @@ def test_a_class_the_classifier_does_not_know_is_refused(invoke, trained, tmp_pa
     result = invoke("evaluate", trained[1] / "model.keras", "--data", path)
     assert result.exit_code == 3
     assert "boredom" in result.stderr
+
+
+def one_class_folder(place, name):
+    """A test folder with the images of one class, as people have them beside a trained model."""
+    images, labels = draw_faces(30, size=32, start=81)
+    folder = place / name
+    folder.mkdir(parents=True)
+    faces = images[labels == EXPRESSIONS.index("anger")]
+    for number, image in enumerate(faces):
+        Image.fromarray(image.squeeze()).save(folder / f"{number}.png")
+    return place, len(faces)
+
+
+def test_a_folder_of_one_class_that_the_run_knows_is_judged(invoke, trained, tmp_path):
+    path, count = one_class_folder(tmp_path / "only anger", "anger")
+    event = evaluation(invoke("evaluate", trained[1], "--data", path, "--json"))
+    assert event["count"] == count
+    assert event["accuracy"] == event["recalls"]["anger"] == event["macro_recall"]
+    assert event["classes_without_images"] == [name for name in EXPRESSIONS if name != "anger"]
+
+
+def test_a_folder_of_one_class_that_is_none_of_the_runs_is_told_as_what_it_is(
+    invoke, trained, tmp_path
+):
+    path, _ = one_class_folder(tmp_path / "my faces", "images")
+    result = invoke("evaluate", trained[1], "--data", path)
+    assert result.exit_code == 3
+    assert f"the classifier does not know the class 'images' of {path}" in result.stderr
+    assert "its classes: neutral, " in result.stderr
+    assert f"--data '{path / 'images'}'" in result.stderr
+    assert "training" not in result.stderr
 
 
 def test_a_split_that_is_not_there_is_named(invoke, trained, tmp_path):
@@ -134,7 +186,7 @@ def test_of_many_classes_people_read_top5_beside_the_accuracy(invoke, many_class
     result = invoke("evaluate", place / "model.keras", "--data", place / "many.h5")
     assert result.exit_code == 0, result.output
     (line,) = [line for line in result.output.splitlines() if line.startswith("accuracy")]
-    assert f", top-5 {expected:.2%}, macro recall" in line
+    assert line.endswith(f", top-5 {expected:.2%}")
 
 
 def test_of_many_classes_the_commonest_confusions_are_told_and_no_table_of_all(

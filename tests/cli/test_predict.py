@@ -129,3 +129,23 @@ def test_an_image_of_absurd_size_is_refused_before_it_is_decoded(tmp_path, monke
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(DataError, match="too many pixels"):
         read_image(tmp_path / "large.png", size=4, channels=1)
+
+
+def test_faces_in_a_csv_file_are_classified_as_the_same_faces_in_files(invoke, trained, tmp_path):
+    faces = draw_faces(3, size=48, seed=5)[0][..., 0]
+    rows = ["pixels"]
+    for number, face in enumerate(faces):
+        Image.fromarray(face).save(tmp_path / f"{number}.png")
+        rows.append(" ".join(map(str, face.ravel().tolist())))
+    rows.append("1 2 3")
+    table = tmp_path / "test.csv"
+    table.write_text("\n".join(rows) + "\n")
+    result = invoke("predict", trained[1], table, tmp_path / "0.png", "--batch-size", 2, "--json")
+    assert result.exit_code == 3
+    assert "expected 2304 numbers (48 x 48), received 3" in result.stderr
+    events = predictions(result)
+    named = [f"{table}[{number}]" for number in range(4)]
+    assert list(events) == [str(tmp_path / "0.png"), *named]
+    assert events[named[3]]["event"] == "unreadable"
+    of_file = events[str(tmp_path / "0.png")]["probabilities"]
+    assert events[named[0]]["probabilities"] == pytest.approx(of_file, abs=1e-5)

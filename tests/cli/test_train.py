@@ -12,12 +12,17 @@ import sys
 import numpy as np
 import pytest
 from fresh_processes import on_x86
+from PIL import Image
+
+from eactf.faces import EXPRESSIONS
 
 FILES = {
     "recipe.yaml",
     "command.txt",
     "environment.json",
     "labels.csv",
+    "samples.csv",
+    "data.json",
     "noise.json",
     "metrics.jsonl",
     "history.csv",
@@ -51,7 +56,8 @@ def test_where_there_is_no_terminal_each_epoch_is_one_plain_line(trained):
     lines = process.stdout.splitlines()
     for epoch in ("1/2", "2/2"):
         (line,) = [line for line in lines if line.strip().startswith(epoch)]
-        assert len(re.findall(r"\d+\.\d%", line)) == 3  # training, validation, macro recall
+        # Training, validation, macro recall and the lowest recall on validation.
+        assert len(re.findall(r"\d+\.\d%", line)) == 4
     assert "\x1b" not in process.stdout
     assert "\r" not in process.stdout
 
@@ -100,6 +106,13 @@ def test_the_result_holds_the_figures_of_the_protocol(trained):
     assert result["judged_on"] == "test"
     assert result["mean_of_last_epochs"]["epochs"] == 2
     assert result["last_epoch"]["count"] == 30
+    for section in ("last_epoch", "mean_of_last_epochs", "best_on_validation"):
+        figures = result[section]
+        assert figures["balanced_accuracy"] == figures["macro_recall"]
+        assert figures["lowest_recall"] <= figures["macro_recall"]
+        assert figures["lowest_recall_classes"]
+        low, high = figures["accuracy_interval"]
+        assert low <= figures["accuracy"] <= high
     assert np.sum(result["last_epoch"]["confusion"]) == 30
     assert result["best_on_validation"]["epoch"] in (1, 2)
     assert 0 <= result["memorised_wrong_labels"] <= 1
@@ -229,3 +242,67 @@ def test_a_failure_of_the_machine_is_told_without_a_traceback(invoke, monkeypatc
     result = invoke("recipes", "list")
     assert result.exit_code == 1
     assert result.stderr == "eactf: No space left on device: runs/x\n"
+
+
+def test_neither_recipe_nor_data_is_a_usage_error_with_both_ways_on(invoke):
+    result = invoke("train")
+    assert result.exit_code == 2
+    assert "--data FOLDER" in result.stderr and "--recipe quickstart" in result.stderr
+
+
+def test_data_of_ones_own_trains_by_a_plan_and_is_judged_fairly_after_it_has_grown(
+    invoke, eactf, tmp_path
+):
+    from PIL import Image
+
+    from eactf.faces import EXPRESSIONS, draw_faces
+
+    images, labels = draw_faces(64, size=32)
+    for number, (image, label) in enumerate(zip(images[..., 0], labels, strict=True)):
+        place = tmp_path / "my faces" / EXPRESSIONS[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    process = eactf("train", "--data", "my faces", "--set", "train.epochs=1", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "plan " in process.stdout and f"{EXPRESSIONS[0]} " in process.stdout
+    run = tmp_path / "runs" / "own-data"
+    before = read_json(run / "result.json")["last_epoch"]
+    more, _ = draw_faces(1, size=32, start=900)
+    Image.fromarray(more[0, ..., 0]).save(tmp_path / "my faces" / "anger" / "000.png")
+    result = invoke("evaluate", run, "--split", "validation", "--json")
+    assert result.exit_code == 0, result.output
+    event = json.loads(result.stdout)
+    assert event["confusion"] == before["confusion"]
+    assert "images 1 new" in event["remarks"][0]
+    other = invoke("evaluate", run, "--data", tmp_path / "my faces", "--json")
+    event = json.loads(other.stdout)
+    assert event["count"] == before["count"] + 1
+    assert "were trained on by this run and left out" in event["remarks"][0]
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_option_that_only_packing_has_is_advised_with_the_packing_command(
+    invoke, trained, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    rows = ["path,first,second"]
+    for number in range(24):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"{number}.png")
+        rows.append(f"{number}.png,{EXPRESSIONS[number % 7]},{EXPRESSIONS[number % 7]}")
+    (tmp_path / "faces.csv").write_text("\n".join(rows) + "\n")
+    words = {
+        "train": [
+            *("train", "--recipe", "ferplus-human-small", "--dry-run"),
+            *("--set", "noise.kind=none", "--data"),
+        ],
+        "evaluate": ["evaluate", trained[1], "--split", "train", "--data"],
+    }[command]
+    result = invoke(*words, "faces.csv")
+    assert result.exit_code == 3, result.output
+    told = re.search(r"eactf (data pack \S*faces.csv -o faces.h5 --label) NAME", result.stderr)
+    assert told is not None, result.stderr
+    assert "then give --data faces.h5:" in result.stderr
+    assert invoke(*told[1].split(), "second").exit_code == 0
+    result = invoke(*words, "faces.h5")
+    assert result.exit_code == 0, result.output

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from eactf.data import pipeline
+from eactf.data.balance import balanced_order
 from eactf.data.pipeline import (
     ImageForm,
     epoch_order,
@@ -59,6 +60,18 @@ def test_an_epoch_holds_every_sample_once_with_its_own_label_and_a_smaller_last_
         np.testing.assert_array_equal(labels, data.given[order])
         np.testing.assert_array_equal(images, data.images[order])
     assert (images.dtype, labels.dtype, ids.dtype) == ("uint8", "int64", "int32")
+
+
+def test_a_balanced_epoch_keeps_its_length_and_goes_on_where_it_stopped():
+    data = samples()
+    settings = {"batch_size": 4, "seed": 5, "balance": "class"}
+    whole = taken(training_batches(data, FORM, **settings), 9)
+    ids = np.concatenate([batch[2] for batch in whole[3:6]])
+    np.testing.assert_array_equal(ids, data.ids[balanced_order(data.given, 5, 1, "class")])
+    later = taken(training_batches(data, FORM, first_epoch=2, **settings), 3)
+    for before, after in zip(whole[6:], later, strict=True):
+        for column, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(column, other)
 
 
 def test_a_run_that_goes_on_sees_what_an_uninterrupted_one_sees():

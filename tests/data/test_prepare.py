@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ NAMES = ("neutral", "happiness", "surprise", "sadness")
 
 
 def samples(count, first=0, **more):
-    images = np.zeros((count, 8, 8, 1), np.uint8)
+    ids = np.arange(first, first + count)
+    images = np.broadcast_to(ids.astype(np.uint8).reshape(-1, 1, 1, 1), (count, 8, 8, 1))
     return Samples(
         images=images,
-        ids=np.arange(first, first + count),
+        ids=ids,
         given=np.arange(count) % len(NAMES),
         **more,
     )
@@ -193,3 +195,28 @@ def test_the_share_of_bad_images_has_a_meaning_for_images_only(tmp_path):
     (tmp_path / "r.yaml").write_text("data:\n  source: packed\n  max_bad: 0.1\n")
     with pytest.raises(RecipeError, match=r"data\.max_bad"):
         load_recipe(str(tmp_path / "r.yaml"))
+
+
+def test_classes_that_validation_cannot_judge_are_named(pack, capsys):
+    given = np.array([0] * 10 + [1] * 10 + [2])
+    path = pack(train=replace(samples(21), given=given))
+    prepared(path)
+    assert "no image of this class and cannot judge it: 'surprise'" in capsys.readouterr().err
+
+
+def test_one_more_image_changes_next_to_nothing_of_what_is_held_out(folder):
+    before = from_images(folder, "data.validation_fraction=0.25")
+    Image.new("L", (8, 8), 99).save(folder / "happiness" / "00-first.png")
+    after = from_images(folder, "data.validation_fraction=0.25")
+    assert len(set(before.validation.ids) ^ set(after.validation.ids)) <= 2
+    assert set(before.train.ids) | set(before.validation.ids) <= {
+        *after.train.ids.tolist(),
+        *after.validation.ids.tolist(),
+    }
+
+
+def test_training_images_of_one_class_are_refused(pack):
+    one = samples(8)
+    path = pack(train=Samples(images=one.images, ids=one.ids, given=np.ones(8, np.int64)))
+    with pytest.raises(DataError, match="every image has the label 'happiness'"):
+        prepared(path)

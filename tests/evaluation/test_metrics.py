@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eactf.evaluation.macro_recall import MacroRecall
+from eactf.evaluation.interval import wilson_interval
+from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import (
     FEWEST_CLASSES_FOR_TOP5,
     confusion_matrix,
@@ -18,6 +19,7 @@ from eactf.evaluation.metrics import (
     top5_accuracy,
 )
 
+NAMES = ["a", "b", "c", "d"]
 LABELS = np.array([0, 0, 0, 1, 1, 3])
 GUESSES = np.array([0, 1, 0, 1, 3, 3])
 
@@ -139,11 +141,16 @@ def test_top5_refuses_labels_without_a_column_and_rows_without_a_label():
 
 def test_what_is_written_has_top5_only_where_there_is_one():
     few = score(LABELS, GUESSES, 4, class_scores=logits(GUESSES)).as_dict(["a", "b", "c", "d"])
-    assert list(few) == ["count", "accuracy", "macro_recall", "recalls", "confusion"]
+    assert list(few) == [
+        *("count", "accuracy", "accuracy_interval", "macro_recall", "balanced_accuracy"),
+        *("lowest_recall", "lowest_recall_classes", "recalls", "classes_without_images"),
+        "confusion",
+    ]
     labels, class_scores = tied_scores()
     scores = score(labels, np.argmax(class_scores, axis=1), 25, class_scores=class_scores)
     many = json.loads(json.dumps(scores.as_dict([str(label) for label in range(25)])))
-    assert list(many)[:4] == ["count", "accuracy", "top5_accuracy", "macro_recall"]
+    named = ["count", "accuracy", "accuracy_interval", "top5_accuracy", "macro_recall"]
+    assert list(many)[:5] == named
     assert many["top5_accuracy"] == scores.top5_accuracy
 
 
@@ -153,13 +160,65 @@ def test_the_mean_of_figures_is_taken_one_by_one():
         labels, class_scores = tied_scores(seed=seed)
         guess = np.argmax(class_scores, axis=1)
         scores.append(score(labels, guess, 25, class_scores=class_scores))
-    figures = mean_figures(scores)
-    assert list(figures) == ["accuracy", "top5_accuracy", "macro_recall"]
-    for name, value in figures.items():
+    figures = mean_figures(scores, [str(label) for label in range(25)])
+    for name in ("accuracy", "top5_accuracy", "macro_recall"):
         one, two = (getattr(scored, name) for scored in scores)
         assert one != two
-        assert value == pytest.approx((one + two) / 2)
-    assert list(mean_figures([score(LABELS, GUESSES, 4)] * 2)) == ["accuracy", "macro_recall"]
+        assert figures[name] == pytest.approx((one + two) / 2)
+    assert "top5_accuracy" not in mean_figures([score(LABELS, GUESSES, 4)] * 2, NAMES)
+
+
+def test_balanced_accuracy_is_the_macro_recall_under_its_other_name():
+    figures = score(LABELS, GUESSES, 4).figures(NAMES)
+    assert figures["balanced_accuracy"] == figures["macro_recall"]
+    # By hand: the mean of 2/3, 1/2 and 1; class c has no image.
+    assert figures["balanced_accuracy"] == pytest.approx(13 / 18)
+
+
+def test_the_lowest_recall_is_told_with_its_class_and_never_of_a_class_without_images():
+    scores = score(LABELS, GUESSES, 4)
+    figures = scores.figures(NAMES)
+    assert figures["lowest_recall"] == 0.5
+    assert figures["lowest_recall_classes"] == ["b"]
+    assert scores.without_images(NAMES) == ["c"]
+
+
+def test_all_classes_that_share_the_lowest_recall_are_named():
+    figures = score(LABELS, np.array([1, 1, 1, 1, 1, 1]), 4).figures(NAMES)
+    assert figures["lowest_recall"] == 0.0
+    assert figures["lowest_recall_classes"] == ["a", "d"]
+
+
+def test_the_lowest_recall_of_several_epochs_is_that_of_the_mean_of_each_class():
+    epochs = [
+        score(np.array([0, 0, 1, 1]), guesses, 2)
+        for guesses in (np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1]), np.array([1, 1, 1, 1]))
+    ]
+    figures = mean_figures(epochs, ["a", "b"])
+    # a: 1, 1/2 and 0; b: 1/2, 1 and 1. The mean of the epochs' lowest would be 1/3.
+    assert figures["lowest_recall"] == pytest.approx(0.5)
+    assert figures["lowest_recall_classes"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "share, count, low, high",
+    [(1.0, 3, 0.4385, 1.0), (0.0, 10, 0.0, 0.2775), (0.5, 100, 0.4038, 0.5962)],
+)
+def test_the_interval_of_a_share_is_wilsons(share, count, low, high):
+    assert wilson_interval(share, count) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize("share, count", [(0.81, 400), (0.03, 7), (1.0, 3)])
+def test_at_an_end_of_the_interval_what_was_counted_is_1_96_deviations_away(share, count):
+    for end in wilson_interval(share, count):
+        deviation = (end * (1 - end) / count) ** 0.5
+        assert abs(share - end) == pytest.approx(1.959964 * deviation, abs=1e-9)
+
+
+@pytest.mark.parametrize("share, count", [(1.1, 3), (-0.1, 3), (0.5, 0), (float("nan"), 3)])
+def test_an_interval_of_no_images_or_no_share_is_refused(share, count):
+    with pytest.raises(ValueError, match="a share of 0 to 1 of at least 1 image"):
+        wilson_interval(share, count)
 
 
 def test_the_keras_metric_agrees_with_the_scores_over_several_batches():
@@ -185,3 +244,14 @@ def test_the_keras_metric_survives_its_configuration():
     metric = MacroRecall(classes=4, name="recall")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert (type(again), again.classes, again.name) == (MacroRecall, 4, "recall")
+
+
+def test_the_keras_metric_of_the_lowest_recall_agrees_with_the_scores():
+    metric = LowestRecall(classes=4)
+    assert float(metric.result()) == 0.0
+    for rows in (slice(0, 2), slice(2, 6)):
+        metric.update_state(LABELS[rows], logits(GUESSES[rows]))
+    figures = score(LABELS, GUESSES, 4).figures(NAMES)
+    assert float(metric.result()) == pytest.approx(figures["lowest_recall"])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
+    assert (type(again), again.classes, again.name) == (LowestRecall, 4, "lowest_recall")

@@ -112,6 +112,12 @@ def flipped(content, place):
     return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
+def resized_codestream(content):
+    """A JPEG 2000 file whose codestream alone claims to be 60,000 pixels wide and high."""
+    place = content.index(b"\xff\x4f\xff\x51") + 8
+    return content[:place] + struct.pack(">II", 60_000, 60_000) + content[place + 8 :]
+
+
 def damaged_exif():
     turned = with_exif(Image.new("L", (16, 8), 128), "JPEG", 6)
     assert turned.count(b"MM\x00*") == 1
@@ -214,6 +220,56 @@ SPECIMENS = {
     ),
     "turned.webp": (with_exif(colour(), "WEBP", 3, lossless=True), np.rot90(COLOUR, 2)),
     "damaged_exif.jpg": (damaged_exif(), np.full((8, 16), 128)),
+    # Kinds that cameras and old data sets have, by whatever name.
+    "grey.pgm": (saved(grey(), "PPM"), GREY),
+    "COLOUR.PPM": (saved(colour(), "PPM"), COLOUR),
+    "bits.pbm": (saved(Image.fromarray(GREY > 100), "PPM"), np.where(GREY > 100, 255, 0)),
+    "plain.pgm": (
+        b"P2\n# drawn by hand\n4 3\n255\n" + " ".join(map(str, GREY.ravel())).encode(),
+        GREY,
+    ),
+    "sixteen.pgm": (b"P5 4 3 65535\n" + (GREY.astype(">u2") * 257).tobytes(), GREY),
+    "sixteen_dark.pgm": (b"P5 4 3 65535\n" + GREY.astype(">u2").tobytes(), GREY * 0),
+    "ten_bits.pgm": (
+        b"P5 2 1 1023\n" + np.array([0, 1023], ">u2").tobytes(),
+        np.array([[0, 255]], np.uint8),
+    ),
+    "float.pfm": (
+        b"Pf\n2 1\n-1.0\n" + np.array([0.2, 1], "<f4").tobytes(),
+        np.array([[51, 255]], np.uint8),
+    ),
+    "really_pgm.jfif": (saved(grey(), "PPM"), GREY),
+    "grey.JPE": (saved(Image.new("L", (8, 8), 128), "JPEG"), np.full((8, 8), 128)),
+    "colour.jp2": (saved(colour(), "JPEG2000", irreversible=False), COLOUR),
+    "grey.j2k": (saved(grey(), "JPEG2000", irreversible=False, no_jp2=True), GREY),
+    "colour.pcx": (saved(colour(), "PCX"), COLOUR),
+    "colour.sgi": (saved(colour(), "SGI"), COLOUR),
+    "grey.ras": (struct.pack(">8I", 0x59A66A95, 4, 3, 8, 12, 1, 0, 0) + GREY.tobytes(), GREY),
+    "colour.tga": (saved(colour(), "TGA"), COLOUR),
+    "no suffix": (saved(colour(), "PNG"), COLOUR),
+    "cut.pgm": (half(saved(noise("L"), "PPM")), "cut short"),
+    "cut_plain.pgm": (b"P2 4 3 255\n1 2 3", "cut short"),
+    "cut_header.pgm": (b"P5 4", "cut short"),
+    "cut.jp2": (half(saved(noise(), "JPEG2000")), "broken"),
+    "words.pgm": (b"P5 is what this line begins with", "not an image"),
+    "words.bmp": (b"BMWs and other cars, a list", "not an image"),
+    "bomb.pgm": (b"P5 60000 60000 255\n", "too many pixels"),
+    "bomb.j2k": (resized_codestream(saved(grey(), "JPEG2000", no_jp2=True)), "too many pixels"),
+    "bomb.jp2": (resized_codestream(saved(grey(), "JPEG2000")), "too many pixels"),
+    "bomb.tga": (bytes([0, 0, 2, *bytes(9), 255, 255, 255, 255, 24, 0]), "too many pixels"),
+    "bomb.pcx": (
+        bytes([10, 5, 1, 8])
+        + struct.pack("<4H", 0, 0, 65_534, 65_534)
+        + bytes(53)
+        + b"\3"
+        + bytes(62),
+        "too many pixels",
+    ),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unread kind"),
+    "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unread kind"),
+    "raw.nef": (tiff(GREY), "unread kind"),
+    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unread kind"),
+    "really_jpeg.heic": (saved(Image.new("L", (8, 8), 128), "JPEG"), np.full((8, 8), 128)),
 }
 
 

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 from image_zoo import COLOUR, GREY, SPECIMENS, half, noise, put_nothings, saved, with_exif
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from eactf.errors import DataError, UsageError
 from eactf.intake.decode import (
@@ -50,6 +50,14 @@ def test_the_zoo_is_as_large_as_promised():
     assert {expected for _, expected in SPECIMENS.values() if isinstance(expected, str)} < set(
         REASONS
     )
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_an_avif_image_is_read(tmp_path):
+    Image.new("RGB", (40, 20), (200, 30, 30)).save(tmp_path / "a.AVIF", "AVIF", quality=95)
+    with FileImages(tmp_path, ["a.AVIF"]).open(0) as image:
+        found = np.asarray(upright(image), int)
+    assert found.shape == (20, 40, 3) and np.abs(found - [200, 30, 30]).max() < 8
 
 
 @pytest.mark.parametrize("name", BAD)

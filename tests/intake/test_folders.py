@@ -51,7 +51,7 @@ def test_class_folders_in_the_root_are_training_data(tmp_path):
         "sad/a.png": ("train", "sad"),
         "sad/b.png": ("train", "sad"),
     }
-    assert listing.kind == "folder" and listing.ids.tolist() == [0, 1, 2]
+    assert listing.kind == "folder" and listing.ids is None
     assert listing.findings == ()
     with listing.images.open(1) as image:
         assert image.size == (2, 2)
@@ -99,11 +99,28 @@ def test_a_file_with_an_image_suffix_is_listed_whatever_it_holds(tmp_path):
         listing.images.open(0)
 
 
+def test_the_first_bytes_make_an_image_of_a_file_whatever_it_is_called(tmp_path):
+    lay_out(tmp_path, "a/1.png", "b/1.png", "a/notes.md")
+    for name in ("a/face", "a/face.data", "b/FACE.PGM"):
+        Image.new("L", (2, 2)).save(tmp_path / name, "PPM")
+    listing = open_source(tmp_path)
+    assert listing.names.tolist() == ["a/1.png", "a/face", "a/face.data", "b/1.png", "b/FACE.PGM"]
+    assert codes(listing)["no-images"].files == ("a/notes.md",)
+    with listing.images.open(1) as image:
+        assert image.size == (2, 2)
+
+
+def test_images_of_kinds_that_are_not_read_are_listed_and_cannot_be_used(tmp_path):
+    listing = open_source(lay_out(tmp_path, "a/1.png", "b/1.png", "a/photo.HEIC"))
+    assert "a/photo.HEIC" in listing.names.tolist()
+    with pytest.raises(BadImage, match="unread kind: HEIC; convert it to PNG or JPEG"):
+        listing.images.open(1)
+
+
 @pytest.mark.parametrize(
     ("names", "code", "severity", "files"),
     [
         (["loose.png"], "loose-images", Severity.WARNING, ("loose.png",)),
-        (["a/photo.heic"], "unread-kind", Severity.WARNING, ("a/photo.heic",)),
         (["c/"], "empty-class-folder", Severity.WARNING, ("c",)),
         (["labels.csv"], "manifest-beside", Severity.NOTE, ("labels.csv",)),
         (["a/train/x.png", "a/test/x.png"], "splits-inside-classes", Severity.ERROR, None),
@@ -148,21 +165,73 @@ def test_spellings_are_merged_when_asked(tmp_path):
     assert list(codes(listing)) == ["class-in-two-spellings"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
+links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+
+
+@links
+def test_links_to_files_are_followed(tmp_path):
     root = lay_out(tmp_path / "data", "a/1.png", "b/1.png")
     lay_out(tmp_path, "elsewhere/x.png")
     (root / "a" / "link.png").symlink_to(tmp_path / "elsewhere" / "x.png")
     (root / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    (root / "a" / "loop").symlink_to(root)
     (root / "b" / "self.png").symlink_to("self.png")
-    (root / "c").symlink_to(tmp_path / "elsewhere")
     listing = open_source(root)
     expected = ["a/1.png", "a/gone.png", "a/link.png", "b/1.png", "b/self.png"]
     assert listing.names.tolist() == expected
-    assert codes(listing)["link-to-folder"].files == ("c", "a/loop")
     with pytest.raises(BadImage, match="missing"):
         listing.images.open(1)
+
+
+@links
+def test_links_to_folders_are_followed_and_told(tmp_path):
+    root = lay_out(tmp_path / "data", "train/a/1.png", "train/b/1.png")
+    lay_out(tmp_path, "elsewhere/a/x.png", "elsewhere/b/deep/y.png", "more/z.png")
+    (root / "test").symlink_to(tmp_path / "elsewhere")
+    (root / "train" / "a" / "more").symlink_to(tmp_path / "more")
+    listing = open_source(root)
+    assert labels_of(listing) == {
+        "train/a/1.png": ("train", "a"),
+        "train/b/1.png": ("train", "b"),
+        "train/a/more/z.png": ("train", "a"),
+        "test/a/x.png": ("test", "a"),
+        "test/b/deep/y.png": ("test", "b"),
+    }
+    told = codes(listing)["links-followed"]
+    assert told.severity is Severity.NOTE and set(told.files) == {"test", "train/a/more"}
+    listing.images.open(0).close()
+
+
+@links
+def test_links_that_lead_back_make_no_loop_and_each_folder_is_read_by_its_own_name(tmp_path):
+    root = lay_out(tmp_path, "glad/1.png", "sad/1.png", "sad/deep/2.png")
+    (root / "a").symlink_to(root / "sad")
+    (root / "glad" / "up").symlink_to(root)
+    (root / "sad" / "deep" / "self").symlink_to(root / "sad" / "deep")
+    listing = open_source(root)
+    assert listing.names.tolist() == ["glad/1.png", "sad/1.png", "sad/deep/2.png"]
+    assert listing.class_names == ("glad", "sad")
+    again = codes(listing)["folder-met-again"]
+    assert again.severity is Severity.WARNING
+    assert set(again.files) == {"a", "glad/up", "sad/deep/self"}
+
+
+@links
+def test_a_split_of_links_into_a_folder_that_is_not_read_itself_is_read(tmp_path):
+    root = lay_out(tmp_path, "all/x/1.png", "all/y/1.png", "train/", "test/b/1.png", "test/a/1.png")
+    (root / "train" / "a").symlink_to(root / "all" / "x")
+    (root / "train" / "b").symlink_to("../all/y", target_is_directory=True)
+    listing = open_source(root)
+    assert labels_of(listing)["train/b/1.png"] == ("train", "b") and len(listing) == 4
+
+
+@links
+def test_links_to_folders_are_refused_on_request_and_counted(tmp_path):
+    root = lay_out(tmp_path / "data", "a/1.png", "b/1.png")
+    lay_out(tmp_path, "elsewhere/x.png")
+    (root / "c").symlink_to(tmp_path / "elsewhere")
+    listing = open_source(root, SourceOptions(no_links=True))
+    assert listing.class_names == ("a", "b")
+    assert codes(listing)["link-to-folder"].files == ("c",)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

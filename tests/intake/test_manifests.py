@@ -131,11 +131,19 @@ def test_a_missing_file_is_listed_and_missing_when_opened(folder):
         listing.images.open(1)
 
 
-def test_the_folder_that_the_paths_start_from_is_suggested(folder):
+def test_images_in_a_folder_below_are_found_and_that_is_told(folder):
     draw(folder / "images", "x.png", "y.png")
+    listing = read(folder, "path,label\nx.png,sad\ny.png,glad\n")
+    assert listing.names.tolist() == ["images/x.png", "images/y.png"]
+    assert "images/<path>" in finding(listing, "images-found").what
+
+
+def test_a_folder_above_that_the_paths_start_from_is_suggested(folder):
+    draw(folder / "faces", "x.png", "y.png")
+    (folder / "labels" / "deep").mkdir(parents=True)
     with pytest.raises(DataError, match="2 of 2 images are not there") as caught:
-        read(folder, "path,label\nx.png,sad\ny.png,glad\n")
-    assert f"--root {folder / 'images'}" in str(caught.value.hint)
+        read(folder / "labels" / "deep", "path,label\nfaces/x.png,sad\nfaces/y.png,glad\n")
+    assert f"--root {folder}" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("prefix", ["/home/someone/faces/", "C:\\Users\\someone\\faces\\", "old/"])
@@ -243,11 +251,6 @@ def test_a_missing_label_is_told_by_line_and_the_row_left_unlabelled(folder, cel
     assert finding(listing, "missing-label").files == ("line 3",)
 
 
-def test_ids_are_the_rows_of_the_file(folder):
-    listing = read(folder, "path,label\na.png,sad\n,glad\na.png,sad\nb.png,glad\n")
-    assert listing.ids.tolist() == [0, 3]
-
-
 @pytest.mark.parametrize(
     ("text", "code", "severity", "labels"),
     [
@@ -315,13 +318,37 @@ def test_folders_in_the_paths_say_the_split_where_no_column_does(folder):
     assert "in the paths" in str(listing.notes["splits"])
 
 
-def test_a_test_manifest_alone_is_training_data_and_that_is_told(folder):
-    (folder / "faces_train.csv").write_text("path,label\na.png,sad\n")
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("test.csv", "test"),
+        ("faces-val.tsv", "validation"),
+        ("trainLabels.csv", "train"),
+        ("PublicTest.csv", "validation"),
+        ("latest.csv", "train"),
+        ("train_test.csv", "train"),
+    ],
+)
+def test_a_manifest_without_a_split_column_is_the_split_that_its_name_says(folder, name, split):
+    listing = read(folder, "path,label\na.png,sad\nb.png,glad\n", name)
+    assert splits_of(listing) == [split, split]
+    assert listing.findings == ()
+
+
+def test_a_manifest_that_is_read_alone_mentions_those_of_the_other_splits(folder):
+    for other in ("faces_train.csv", "faces_val.csv", "houses_train.csv"):
+        (folder / other).write_text("path,label\na.png,sad\n")
     listing = read(folder, "path,label\na.png,sad\nb.png,glad\n", "faces_test.csv")
+    told = finding(listing, "manifest-beside")
+    assert told.files == ("faces_train.csv", "faces_val.csv")
+    assert told.fix == f"to use all of them pass the folder: {folder}"
+
+
+def test_paths_that_say_another_split_are_a_doubt(folder):
+    draw(folder, "test/x.png", "test/y.png")
+    listing = read(folder, "path,label\ntest/x.png,sad\ntest/y.png,glad\n")
     assert splits_of(listing) == ["train", "train"]
-    assert "all rows are training" in str(listing.notes["splits"])
     assert finding(listing, "taken-as-training").severity is Severity.WARNING
-    assert finding(listing, "manifest-beside").files == ("faces_train.csv",)
 
 
 BAD_FILES = {
@@ -336,7 +363,11 @@ BAD_FILES = {
     "too many cells": (b"path,label\na.png,sad\nb,c.png,glad\n", "line 3: expected 2 cells", "quo"),
     "no label column": (b"path,age,size\na.png,1,2\n", "no column with the labels", "--votes age"),
     "no path column": (b"label,age\nsad,1\nglad,2\n", "no column with the images' paths", "--path"),
-    "FER2013's own": (b"emotion,pixels,Usage\n0,70 80,Training\n", "no column with the im", "pack"),
+    "FER2013's own, cut short": (
+        b"emotion,pixels,Usage\n0,70 80,Training\n",
+        "line 2, pixels: expected 2304 numbers",
+        "as published",
+    ),
     "a column twice": (
         b"path,label,label\na.png,sad,sad\n",
         "two columns are named 'label'",
@@ -358,8 +389,12 @@ BAD_FILES = {
         "--label",
     ),
     "words and numbers": (b"path,label,clean\na.png,sad,1\n", "label has words and clean", "both"),
-    "a list, not parted": (b"a.png very sad\nb.png glad\n", "line 1: received", "path,label"),
-    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected an image, blanks", "path,label"),
+    "a list, not parted": (
+        b"a.png very sad\nb.png glad\n",
+        "line 2: expected 3 words",
+        "path,label",
+    ),
+    "a list, later": (b"a.png sad\nb.png\n", "line 2: expected 2 words", "path,label"),
     "columns unnamed": (
         b"a.png,sad,31\nb.png,glad,7\n",
         "3 columns without a header",

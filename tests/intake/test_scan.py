@@ -140,3 +140,43 @@ def test_progress_ends_at_all_images_and_may_stop_the_scan():
 
 def test_a_listing_without_images_has_an_empty_scan():
     assert scan(list_images(ArrayImages(np.zeros((0, 4, 4), np.uint8)))).bad == ()
+
+
+@pytest.fixture
+def reduced(monkeypatch):
+    """Has JPEG files of more than 100 pixels decoded at a fraction of their size."""
+    monkeypatch.setattr("eactf.intake.scan._LARGE", 100)
+    monkeypatch.setattr("eactf.intake.scan._ENOUGH", 16)
+
+
+def smooth(width, height):
+    values = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    return Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def test_a_large_jpeg_is_looked_at_reduced_and_has_its_whole_upright_size(tmp_path, look, reduced):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    smooth(160, 96).save(tmp_path / "a.jpg", exif=exif)
+    _, found = look()
+    assert (found.width[0], found.height[0], found.turned[0]) == (96, 160, True)
+    turned = smooth(160, 96).transpose(Image.Transpose.ROTATE_270)
+    thumbnail = np.asarray(turned.resize((24, 24), Image.Resampling.BILINEAR).convert("L"), int)
+    assert np.abs(found.thumbnail[0] - thumbnail).mean() < 6
+
+
+def test_copies_of_a_large_jpeg_are_equal_whatever_its_file_holds_besides(tmp_path, look, reduced):
+    smooth(160, 96).save(tmp_path / "a.jpg")
+    smooth(160, 96).save(tmp_path / "b.jpg", comment=b"a copy")
+    smooth(168, 96).save(tmp_path / "c.jpg")
+    _, found = look()
+    assert (found.digest[0] == found.digest[1]).all()
+    assert (found.digest[0] != found.digest[2]).any()
+
+
+def test_a_large_jpeg_that_was_cut_is_still_found_out(tmp_path, look, reduced):
+    smooth(160, 96).save(tmp_path / "a.jpg", quality=95)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    _, found = look()
+    assert [row.reason for row in found.bad] == ["cut short"]

@@ -50,6 +50,17 @@ def test_another_epoch_and_another_seed_draw_another_block(model, tiny_classifie
         assert (one != two).any(axis=(1, 2, 3)).mean() > 0.8
 
 
+def test_a_sample_that_comes_twice_is_shown_with_two_views_where_repeats_are_expected(model, faces):
+    images, labels = faces(6, size=24)
+    twice = np.full(6, 5)
+    assert len({block.tobytes() for block in blocks(model, images, labels, twice)}) == 1
+    model.repeats_samples = True
+    assert len({block.tobytes() for block in blocks(model, images, labels, twice)}) == 6
+    np.testing.assert_array_equal(
+        blocks(model, images, labels, twice), blocks(model, images, labels)
+    )
+
+
 def test_without_ids_the_step_and_the_place_decide(model, faces):
     images, labels = faces(6, size=24)
     first = blocks(model, images, labels)

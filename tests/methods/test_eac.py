@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from numeric_slope import slopes
 
 import eactf
 
@@ -58,19 +59,6 @@ def eac_in_numpy(views, labels, parameters, frozen_kernel, *, batch_views, part)
     return cross_entropy + WEIGHT * consistency, cross_entropy, consistency, spread
 
 
-def numeric_gradients(loss, parameters, step=1e-5):
-    gradients = [np.zeros_like(parameter) for parameter in parameters]
-    for index, gradient in enumerate(gradients):
-        for place in np.ndindex(gradient.shape):
-            values = []
-            for sign in (1, -1):
-                moved = [parameter.copy() for parameter in parameters]
-                moved[index][place] += sign * step
-                values.append(loss(moved))
-            gradient[place] = (values[0] - values[1]) / (2 * step)
-    return gradients
-
-
 @pytest.mark.parametrize("batch_views, share", [(False, 1), (True, 1), (False, 0.7), (True, 0.5)])
 def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(
     tiny_classifier, batch_views, share
@@ -99,7 +87,7 @@ def test_a_step_has_the_loss_gradient_and_statistics_of_the_paper(
     assert expected["consistency"] > 0.01
     for name, value in expected.items():
         np.testing.assert_allclose(float(logs[name]), value, rtol=1e-4, err_msg=name)
-    gradients = numeric_gradients(lambda parameters: derived(parameters)[0], before)
+    gradients = slopes(lambda parameters: derived(parameters)[0], before)
     for variable, value, gradient in zip(model.trainable_variables, before, gradients, strict=True):
         moved = (value - variable.numpy()) / RATE
         np.testing.assert_allclose(moved, gradient, rtol=1e-3, atol=2e-5, err_msg=variable.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -253,7 +254,9 @@ def test_a_label_file_is_matched_by_name_and_mapped_by_class(tmp_path):
     lines = ["train_00001.jpg 7", "train_00000.jpg 1", "train_00003.jpg 4", "train_00002.jpg 7"]
     path.write_text("\n".join([*lines, "test_0001.jpg 2"]) + "\n")
     class_names = ("neutral", *RAF_CLASSES[:-1])
-    noisy, manifest = apply_noise(raf_samples(), class_names, kind="file", path=path)
+    noisy, manifest = apply_noise(
+        raf_samples(), class_names, kind="file", path=path, file_classes=RAF_CLASSES, most_wrong=1
+    )
     assert noisy.given.tolist() == [1, 0, 0, 4]
     assert manifest.clean.tolist() == [0, 1, 2, 0]
     assert manifest.kind == "file"
@@ -266,14 +269,79 @@ def test_a_label_file_that_matches_in_part_says_how_many(tmp_path):
         apply_noise(raf_samples(), RAF_CLASSES, kind="file", path=tmp_path / "n.txt")
 
 
+def three_class_file(tmp_path, lines):
+    (tmp_path / "n.txt").write_text("".join(f"{line}\n" for line in lines))
+    return tmp_path / "n.txt"
+
+
+@pytest.mark.parametrize("form", ["{} {}", "{},{}", "{}\t{}", "{}, {}", '"{}";"{}"'])
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_label_file_counts_by_the_datas_own_classes_whatever_separates(tmp_path, form, base):
+    labels = [0, 1, 2, 2]
+    lines = [form.format(f"train_{n:05d}.jpg", label + base) for n, label in enumerate(labels)]
+    path = three_class_file(tmp_path, lines)
+    noisy, _ = apply_noise(raf_samples(), NAMES, kind="file", path=path, most_wrong=0.6)
+    assert noisy.given.tolist() == labels
+
+
+def test_a_label_file_may_have_a_header_and_the_names_of_the_classes(tmp_path):
+    names = [f"train_{n:05d}.jpg,{NAMES[n % 3]}" for n in range(4)]
+    path = three_class_file(tmp_path, ["image,label", *names])
+    assert apply_noise(raf_samples(), NAMES, kind="file", path=path)[0].given.tolist() == [
+        0,
+        1,
+        2,
+        0,
+    ]
+
+
+def test_a_label_file_may_name_images_by_their_paths(tmp_path):
+    samples = make_samples(2, names=np.array(["a/1.png", "b/1.png"]))
+    path = three_class_file(tmp_path, ["b/1.png 2", "a/1.png 1"])
+    assert apply_noise(samples, NAMES, kind="file", path=path)[0].given.tolist() == [0, 1]
+    path = three_class_file(tmp_path, ["b/1.jpg 2", "a/1.jpg 1"])
+    with pytest.raises(DataError, match="more than one label") as caught:
+        apply_noise(samples, NAMES, kind="file", path=path)
+    assert caught.value.hint
+
+
+def test_a_label_file_of_any_number_of_classes_is_read(tmp_path):
+    classes = [f"class {number}" for number in range(12)]
+    labels = np.arange(24) % 12
+    samples = Samples(
+        np.zeros((24, 1, 1, 1), np.uint8),
+        np.arange(24),
+        labels,
+        names=np.array([f"{n}.png" for n in range(24)]),
+    )
+    path = three_class_file(tmp_path, [f"{n}.png {labels[n] + 1}" for n in range(24)])
+    noisy, manifest = apply_noise(samples, classes, kind="file", path=path)
+    assert noisy.given.tolist() == labels.tolist() and manifest.realised == 0
+
+
+def test_a_label_file_numbered_otherwise_is_refused_and_the_right_order_told(tmp_path):
+    class_names = ("neutral", *RAF_CLASSES[:-1])
+    samples = make_samples(7, names=np.array([f"{n}.png" for n in range(7)]))
+    samples = replace(samples, given=np.arange(7), clean=None)
+    lines = [f"{n}.png {RAF_CLASSES.index(class_names[n]) + 1}" for n in range(7)]
+    path = three_class_file(tmp_path, lines)
+    with pytest.raises(DataError, match=r"100\.0% of its labels differ") as caught:
+        apply_noise(samples, class_names, kind="file", path=path)
+    assert "in RAF-DB's order only 0.0%" in caught.value.hint
+    assert f"noise.classes=[{', '.join(RAF_CLASSES)}]" in caught.value.hint
+    noisy, _ = apply_noise(samples, class_names, kind="file", path=path, file_classes=RAF_CLASSES)
+    assert noisy.given.tolist() == list(range(7))
+    assert apply_noise(samples, class_names, kind="file", path=path, most_wrong=1)[1].realised == 1
+
+
 def test_a_label_file_of_other_classes_asks_for_their_order(tmp_path):
     names = [f"train_{number:05d}.jpg" for number in range(4)]
     write_noise_file(tmp_path / "n.txt", names, np.array([2, 1, 0, 0]))
+    settings = {"kind": "file", "path": tmp_path / "n.txt"}
     with pytest.raises(DataError, match="'surprise' is not a class of the data"):
-        apply_noise(raf_samples(), NAMES, kind="file", path=tmp_path / "n.txt")
-    noisy, _ = apply_noise(
-        raf_samples(), NAMES, kind="file", path=tmp_path / "n.txt", file_classes=("c", "b", "a")
-    )
+        apply_noise(raf_samples(), NAMES, file_classes=RAF_CLASSES, **settings)
+    reverse = NAMES[::-1]
+    noisy, _ = apply_noise(raf_samples(), NAMES, file_classes=reverse, **settings)
     assert noisy.given.tolist() == [0, 1, 2, 2]
 
 

@@ -51,7 +51,7 @@ def ferplus(tmp_path_factory):
     """A stand-in for the packed FERPlus file: its form, not its faces."""
     path = tmp_path_factory.mktemp("packed") / "ferplus.h5"
     splits = {"train": samples(24, 0), "validation": samples(8, 100), "test": samples(8, 200)}
-    write_packed(path, Dataset(NAMES, splits, "a stand-in for FERPlus"))
+    write_packed(path, Dataset(NAMES, splits, "FERPlus: a stand-in"))
     return path
 
 

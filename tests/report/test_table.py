@@ -173,3 +173,49 @@ def test_the_share_of_wrong_labels_learnt_is_shown_where_it_is_known():
     at = table.columns().index("wrong learnt")
     assert [cells[at] for cells in table.cells()] == ["20.0 (14.1)", "-"]
     assert "wrong learnt" not in tabulate([Runs("clean", [result(0.9)])]).columns()
+
+
+def judged(accuracy, lowest, classes, images=400):
+    told = result(accuracy)
+    told["last_epoch"]["count"] = images
+    told["mean_of_last_epochs"] |= {"lowest_recall": lowest, "lowest_recall_classes": classes}
+    return told
+
+
+def test_the_lowest_recall_is_told_over_the_seeds_with_the_classes_that_have_it():
+    runs = [judged(0.8, 0.1, ["fear"]), judged(0.8, 0.2, ["fear"]), judged(0.8, 0.3, ["anger"])]
+    table = tabulate([Runs("eac", runs), Runs("plain", runs[:2])])
+    at = table.columns().index("lowest recall")
+    assert table.columns()[at - 1] == "macro recall"
+    assert [cells[at] for cells in table.cells()] == ["20.0 (10.0)", "15.0 (7.1)"]
+    assert "lowest recall of eac: fear (2 of 3 runs), anger (1 of 3 runs)" in table.notes()
+    assert "lowest recall of plain: fear" in table.notes()
+    assert "- lowest recall of plain: fear" in table.markdown().splitlines()
+
+
+def test_the_figures_for_machines_have_balanced_accuracy_and_the_lowest_recall():
+    (row,) = tabulate([Runs("eac", [judged(0.8, 0.1, ["fear"])] * 2)]).as_dicts()
+    assert row["balanced_accuracy"] == row["macro_recall"] == pytest.approx(0.7)
+    assert row["balanced_accuracy_sd"] == row["macro_recall_sd"]
+    assert (row["lowest_recall"], row["lowest_recall_classes"]) == (0.1, "fear")
+    assert row["images"] == 400
+    ends = (row["mean_of_last_low"], row["mean_of_last_high"])
+    assert ends == pytest.approx((0.7580, 0.8363), abs=1e-3)
+
+
+def test_an_accuracy_of_few_images_is_told_with_its_interval():
+    few = tabulate([Runs("eac", [judged(1.0, 1.0, ["fear"], images=3)])])
+    told = "mean of last of eac: 100.00% of 3 images (95% interval 43.9 to 100.0%)"
+    assert told in few.notes()
+    many = tabulate([Runs("eac", [judged(1.0, 1.0, ["fear"], images=1000)])])
+    assert not [note for note in many.notes() if "interval" in note]
+
+
+def test_runs_from_before_recalls_were_kept_have_no_lowest_recall_and_no_images():
+    table = tabulate([Runs("old", [result(0.8)])])
+    assert "lowest recall" not in table.columns()
+    (row,) = table.as_dicts()
+    assert (row["lowest_recall"], row["images"], row["mean_of_last_low"]) == (None, None, None)
+    both = tabulate([Runs("old", [result(0.8)]), Runs("new", [judged(0.8, 0.1, ["fear"])])])
+    at = both.columns().index("lowest recall")
+    assert [cells[at] for cells in both.cells()] == ["-", "10.0"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -109,12 +110,16 @@ def test_the_summary_shows_top5_where_there_is_one(many_classes, capsys):
     result, folder, _ = many_classes
     show_result(result, folder)
     head, last, _, _, best_on_test = capsys.readouterr().out.strip().splitlines()[:5]
-    assert head.split() == ["on", "test", "accuracy", "top-5", "macro", "recall"]
-    figures = result["last_epoch"]
-    wanted = [figures[name] for name in ("accuracy", "top5_accuracy", "macro_recall")]
-    assert last.split()[-3:] == [f"{figure:.2%}" for figure in wanted]
-    wanted = [result["best_on_test"][name] for name in ("accuracy", "top5_accuracy")]
-    assert best_on_test.split()[-3:] == [*(f"{figure:.2%}" for figure in wanted), "-"]
+    columns = ["accuracy", "95% interval", "top-5", "macro recall", "lowest recall"]
+    assert re.split(r"  +", head.strip()) == ["on test, 60 images", *columns]
+    for line, section in ((last, "last_epoch"), (best_on_test, "best_on_test")):
+        cells, figures = re.split(r"  +", line.strip()), result[section]
+        assert cells[1] == f"{figures['accuracy']:.2%}"
+        assert cells[2].startswith(f"{100 * figures['accuracy_interval'][0]:.1f} to ")
+        assert cells[3:5] == [
+            f"{figures[name]:.2%}" for name in ("top5_accuracy", "balanced_accuracy")
+        ]
+        assert cells[5].startswith(f"{figures['lowest_recall']:.2%} (class ")
 
 
 def test_the_summary_of_few_classes_has_no_column_for_top5(many_classes, capsys):
@@ -129,8 +134,21 @@ def test_the_summary_of_few_classes_has_no_column_for_top5(many_classes, capsys)
     }
     show_result(few, folder)
     lines = capsys.readouterr().out.strip().splitlines()
-    assert lines[0].split() == ["on", "test", "accuracy", "macro", "recall"]
-    assert lines[4].split()[-2:] == [f"{result['best_on_test']['accuracy']:.2%}", "-"]
+    assert "top-5" not in lines[0]
+    assert "macro recall" in lines[0]
+
+
+def test_of_a_thousand_images_no_interval_is_shown_and_of_one_epoch_no_plural(many_classes, capsys):
+    from eactf.training.summary import show_result
+
+    result, folder, _ = many_classes
+    last = {**result["last_epoch"], "count": 1000, "classes_without_images": ["class 3"]}
+    show_result({**result, "last_epoch": last}, folder)
+    told = capsys.readouterr().out
+    assert "on test, 1,000 images" in told
+    assert "interval" not in told
+    assert "mean of the last 1 epoch " in told
+    assert "test has no image of 'class 3': no recall counts it" in told
 
 
 def wait_for(condition, process, seconds=90):

@@ -8,6 +8,7 @@ import pytest
 
 from eactf.errors import UsageError
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.sources.clean_flags import CleanOrFlagError
 from eactf.wizard import questions
 from eactf.wizard.answering import Answerer, Written, read_answers
 from eactf.wizard.choices import Choice, Origin
@@ -147,7 +148,9 @@ def all_questions(fingerprint, tmp_path):
     sets = fingerprint(label_sets={"crowd": 0.2})
     return [
         questions.ask_data(),
+        questions.ask_clean(CleanOrFlagError("m.csv", "clean", {"1", "0"}, 7)),
         questions.ask_merge([SPELLINGS]),
+        questions.ask_missing({"NA": 3}, 9),
         questions.ask_labels(sets),
         questions.ask_quality(sets, can_measure=True),
         questions.ask_minutes(USUAL, "2 CPU cores"),
@@ -159,11 +162,10 @@ def all_questions(fingerprint, tmp_path):
     ]
 
 
-def test_there_are_eight_questions_each_with_a_reason_and_more(fingerprint, tmp_path, monkeypatch):
+def test_all_questions_have_their_place_a_reason_and_more(fingerprint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = all_questions(fingerprint, tmp_path)
     assert tuple(question.key for question in asked) == questions.KEYS
-    assert len(asked) == 8
     for question in asked:
         assert question.reason and question.hint
         assert len(question.more) > len(question.reason)
@@ -248,3 +250,12 @@ def test_who_answered_is_remembered():
     assert answerer.origins == {"minutes": Origin.YOU, "write": Origin.DEFAULT}
     assert answerer.given == {"minutes": "9", "write": "yes"}
     assert Answerer({"labels": Written(GIVEN, "x")}).unused() == ["labels"]
+
+
+def test_labels_left_out_as_missing_are_asked_about_where_they_are_many():
+    assert questions.ask_missing({"NA": 1}, 100) is None
+    assert questions.ask_missing({}, 100) is None
+    asked = questions.ask_missing({"NA": 30, "-1": 1}, 60)
+    assert asked is not None
+    assert "'NA' (30), '-1' (1)" in asked.text
+    assert "31 of 60 images" in asked.reason

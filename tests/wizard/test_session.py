@@ -87,6 +87,37 @@ def test_joined_spellings_are_one_class(wizard, folder):
     assert len(open_packed("apart.h5").class_names) == 3
 
 
+def test_labels_that_look_missing_are_classes_where_the_answer_says_so(wizard, tmp_path, draw):
+    for number in range(30):
+        draw(tmp_path / "i" / f"{number}.png", number)
+    rows = [f"i/{number}.png,{('happy', 'NA', 'sad')[number % 3]}" for number in range(30)]
+    (tmp_path / "faces.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "left.yaml")
+    assert result.exit_code == 0, result.output
+    assert open_packed("left.h5").class_names == ("happy", "sad")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "kept.yaml", answers="missing: no\n")
+    assert result.exit_code == 0, result.output
+    assert open_packed("kept.h5").class_names == ("happy", "NA", "sad")
+    result = wizard(tmp_path / "faces.csv", "--yes", "-o", "said.yaml", "--missing", "na")
+    assert open_packed("said.h5").class_names == ("happy", "sad")
+
+
+def test_a_column_of_two_values_named_clean_is_asked_about(wizard, tmp_path, draw):
+    for number in range(30):
+        draw(tmp_path / "i" / f"{number}.png", number)
+    rows = [f"i/{number}.png,{number % 3},{number % 2}" for number in range(30)]
+    path = tmp_path / "faces.csv"
+    path.write_text("\n".join(["path,label,clean", *rows]) + "\n")
+    result = wizard(path, "--yes", "-o", "flags.yaml")
+    assert result.exit_code == 0, result.output
+    assert "clean is taken as right or wrong" in result.output
+    assert open_packed("flags.h5").splits["train"].clean is None
+    result = wizard(path, "--yes", "-o", "true.yaml", answers="clean: true labels\n")
+    assert result.exit_code == 0, result.output
+    truth = open_packed("true.h5").splits["train"].clean
+    assert truth is not None and set(truth.tolist()) == {0, 1}
+
+
 def test_copies_of_an_image_are_on_one_side_of_the_held_out_share(wizard, tmp_path, folder, draw):
     path, _ = copies_in_train(tmp_path, folder, draw)
     result = wizard(path, "--yes", "-o", "mine.yaml")
@@ -218,12 +249,10 @@ def test_the_users_own_arrays_are_not_replaced_by_the_packed_images(wizard, tmp_
     assert load_recipe("faces.yaml").recipe.data.path == str(faces.with_name("faces-2.h5"))
 
 
-def test_images_too_few_to_hold_some_out_of_have_to_be_packed(wizard, folder):
-    path = folder(splits=("train",), count=1)
-    result = wizard(path, "--yes", answers="pack: no\n")
-    assert result.exit_code == 2
-    assert "packing holds some out for good" in " ".join(result.output.split())
-    assert wizard(path, "--yes").exit_code == 0
+def test_images_of_which_none_can_be_held_out_are_refused(wizard, folder):
+    result = wizard(folder(splits=("train",), count=1), "--yes")
+    assert result.exit_code == 3
+    assert "no class with two different images" in " ".join(result.output.split())
 
 
 def test_the_recipe_names_the_images_by_a_path_without_detours(wizard, folder, tmp_path):

@@ -1,4 +1,4 @@
-"""`eactf data`: bring images in, check them, and measure how noisy their labels are."""
+"""`eactf data` brings images in, checks them and measures how noisy their labels are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eactf data check`: find what is wrong with a data set."""
+"""`eactf data check` finds what is wrong with a data set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eactf import console
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.findings import Finding
@@ -28,15 +29,24 @@ _SHOWN = 4
 @click.command()
 @click.argument("path", type=FILE_PATH)
 @source_options
+@click.option(
+    "--max-bad",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Share of the images that may be unusable; more are an error.",
+)
 @click.option("--all", "everything", is_flag=True, help="Name every file of every finding.")
 @json_option
 @click.pass_context
-def check(context: click.Context, path: Path, options: SourceOptions, everything: bool) -> None:
+def check(
+    context: click.Context, path: Path, options: SourceOptions, max_bad: float, everything: bool
+) -> None:
     """Find what is wrong with the labelled images of PATH; nothing is changed.
 
-    PATH is a folder (train/<class>/..., or <class>/...), a manifest (.csv, .tsv, .txt), a file of
-    arrays (.npz, .h5) or a packed file. The exit code is 3 when there is an error among the
-    findings, 0 when there are only warnings and notes.
+    PATH is a folder (train/<class>/..., or <class>/..., or images with train.csv, test.csv beside
+    them), a manifest (.csv, .tsv, .txt), a file of arrays (.npz, .h5) or a packed file. The exit
+    code is 3 when there is an error among the findings, 0 when there are only warnings and notes.
 
     \b
     eactf data check my-faces/
@@ -52,7 +62,7 @@ def check(context: click.Context, path: Path, options: SourceOptions, everything
         scanned = scan(listing, progress=progress)
     duplicates = find_duplicates(scanned)
     fingerprint = take_fingerprint(listing, scanned, duplicates)
-    findings = find_faults(listing, scanned, duplicates)
+    findings = find_faults(listing, scanned, duplicates, max_bad=max_bad)
     console.emit("fingerprint", **fingerprint.as_dict())
     _show_header(path, fingerprint)
     for finding in findings:
@@ -80,8 +90,8 @@ def _show_header(path: Path, found: Fingerprint) -> None:
     bad = f" ({sum(found.bad.values()):,} cannot be used)" if found.bad else ""
     colours = {1.0: "grey", 0.0: "colour"}.get(found.grey_share, "grey and colour")
     console.say(
-        f"{path} ({found.kind}): {_number(found.images, 'image')}{bad},"
-        f" {_number(len(found.class_names), 'class', 'classes')}, {sizes}, {colours}\n",
+        f"{path} ({found.kind}): {counted(found.images, 'image')}{bad},"
+        f" {counted(len(found.class_names), 'class', 'classes')}, {sizes}, {colours}\n",
         markup=False,
     )
     rows = [
@@ -108,12 +118,8 @@ def _show(finding: Finding, most: int) -> None:
 def _show_verdict(counts: Mapping[str, int], all_shown: bool) -> None:
     if not all_shown:
         console.say("every file by name: --all")
-    said = ", ".join(_number(counts[kind], kind) for kind in counts if counts[kind])
+    said = ", ".join(counted(counts[kind], kind) for kind in counts if counts[kind])
     if counts["error"]:
         console.say(f"[bold red]mend the errors first[/]: {said}")
     else:
         console.say(f"[bold green]nothing stands in the way[/]: {said or 'nothing found'}")
-
-
-def _number(count: int, singular: str, plural: str = "") -> str:
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -1,4 +1,4 @@
-"""`eactf data list`: the published data sets that can be packed by name."""
+"""`eactf data list` names the published data sets that can be packed by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from eactf import console
 from eactf.cli.options import json_option
+from eactf.suggestions import command_line
 
 if TYPE_CHECKING:
     from eactf.intake.readers.card import Card, Option
@@ -68,8 +69,8 @@ def _show(card: Card) -> None:
         "options": "\n".join(_option(option) for option in card.options),
     }
     console.table([card.name, card.title], [[name, text] for name, text in facts.items() if text])
-    files = "FOLDER" if card.by_folder else "--images FILE --votes FILE"
-    console.say(f"\nnext: eactf data pack {card.name} {files} -o {card.name}.h5", markup=False)
+    command = f"{command_line('eactf', 'data', 'pack', card.name)} {card.takes} -o {card.name}.h5"
+    console.say(f"\nnext: {command}", markup=False)
 
 
 def _option(option: Option) -> str:

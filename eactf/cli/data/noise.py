@@ -1,8 +1,7 @@
-"""`eactf data noise`: how many labels are wrong, which, and what to train with."""
+"""`eactf data noise` estimates how many labels are wrong, and which, and says how to train."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.sources import SourceOptions
@@ -88,8 +89,9 @@ def noise(
     samples = choose_samples(dataset, split, label_set=label_set, limit=limit, seed=seed)
     plan = quick_plan(samples, folds)
     console.say(
-        f"{path}, {split}: {len(samples):,} labels, {len(dataset.class_names)} classes;"
-        f" {plan.folds} quick networks at {plan.size} px",
+        f"{path}, {split}: {counted(len(samples), 'label')},"
+        f" {counted(len(dataset.class_names), 'class', 'classes')};"
+        f" {counted(plan.folds, 'quick network')} at {plan.size} px",
         markup=False,
     )
     with counting("training") as bar:
@@ -106,7 +108,7 @@ def noise(
 
         write_suspects(output, audit.suspects())
     console.emit("noise", **audit.as_dict())
-    _show(audit, path, label_set, output)
+    _show(audit, path, label_set, output, options)
 
 
 def _refuse_existing(output: Path | None, overwrite: bool) -> None:
@@ -143,7 +145,13 @@ class _Expected:
                 console.say(f"this takes about {format_duration(seconds)}")
 
 
-def _show(audit: NoiseAudit, path: Path, label_set: str | None, output: Path | None) -> None:
+def _show(
+    audit: NoiseAudit,
+    path: Path,
+    label_set: str | None,
+    output: Path | None,
+    options: SourceOptions,
+) -> None:
     found = audit.estimate
     for line in _headline(found):
         console.say(line)
@@ -152,7 +160,7 @@ def _show(audit: NoiseAudit, path: Path, label_set: str | None, output: Path | N
     _show_classes(audit)
     _show_remarks(audit)
     _show_suspects(audit, output)
-    _show_advice(audit, path, label_set)
+    _show_advice(audit, path, label_set, options)
 
 
 def _headline(found: NoiseEstimate) -> tuple[str, str]:
@@ -217,7 +225,8 @@ def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
         console.say("\nno label is doubtful")
         return
     where = "-o suspects.csv writes them all" if output is None else f"all are in {output}"
-    console.say(f"\n{total:,} labels are doubtful; the worst ({where}):", markup=False)
+    doubtful = counted(total, "label is", "labels are")
+    console.say(f"\n{doubtful} doubtful; the worst ({where}):", markup=False)
     console.table(
         ["image", "given", "likely", "p(given)", "p(likely)"],
         [
@@ -233,11 +242,18 @@ def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
     )
 
 
-def _show_advice(audit: NoiseAudit, path: Path, label_set: str | None) -> None:
+def _show_advice(
+    audit: NoiseAudit, path: Path, label_set: str | None, options: SourceOptions
+) -> None:
+    from eactf.intake.advice import pack_command, packed_name
+
     advice = audit.advice
     console.say(f"\n[bold]advice[/bold]: {advice.text}")
     for ground in advice.evidence:
         console.say(f"  {ground}", markup=False)
+    if flags := options.flags():  # which training does not take
+        console.say(f"next: {pack_command(path, *flags)}", markup=False)
+        path = Path(packed_name(path))
     console.say(f"next: {_next_command(audit, path, label_set)}", markup=False)
 
 
@@ -250,5 +266,5 @@ def _next_command(audit: NoiseAudit, path: Path, label_set: str | None) -> str:
     if len(audit.samples) > _RECIPE_LIMIT:
         settings["data.train_limit"] = "null"
     settings |= audit.advice.settings
-    changes = " ".join(f"--set {key}={value}" for key, value in settings.items())
-    return f"eactf train --recipe {_RECIPE} --data {shlex.quote(str(path))} {changes}"
+    changes = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    return command_line("eactf", "train", "--recipe", _RECIPE, "--data", path, *changes)

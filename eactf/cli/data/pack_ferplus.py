@@ -1,4 +1,4 @@
-"""`eactf data pack ferplus`: FERPlus from its two published CSV files."""
+"""`eactf data pack ferplus` packs FERPlus from its two published CSV files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import click
 
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
     from eactf.intake.readers.ferplus import PackReport
@@ -18,8 +21,9 @@ __all__ = ["ferplus"]
 
 
 @click.command()
-@click.option("--images", required=True, type=FILE_PATH, help="Kaggle's fer2013.csv.")
-@click.option("--votes", required=True, type=FILE_PATH, help="Microsoft's fer2013new.csv.")
+@click.argument("folder", required=False, type=FILE_PATH)
+@click.option("--images", type=FILE_PATH, help="Kaggle's fer2013.csv; else that of FOLDER.")
+@click.option("--votes", type=FILE_PATH, help="Microsoft's fer2013new.csv; else that of FOLDER.")
 @click.option("-o", "--output", required=True, type=FILE_PATH, help="The packed file to write.")
 @click.option(
     "--vote-rule",
@@ -39,9 +43,17 @@ __all__ = ["ferplus"]
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @json_option
 def ferplus(
-    images: Path, votes: Path, output: Path, vote_rule: str, classes: str, overwrite: bool
+    folder: Path | None,
+    images: Path | None,
+    votes: Path | None,
+    output: Path,
+    vote_rule: str,
+    classes: str,
+    overwrite: bool,
 ) -> None:
-    """Pack FERPlus from the two published CSV files.
+    """Pack FERPlus from the two published CSV files, which may lie in FOLDER.
+
+    FER2013 with its own labels, without the votes, is eactf data pack fer2013.
 
     \b
     eactf data pack ferplus --images fer2013.csv --votes fer2013new.csv -o ferplus.h5
@@ -50,8 +62,8 @@ def ferplus(
 
     with counting("packing") as progress:
         report = pack_ferplus(
-            images,
-            votes,
+            _file(images, folder, "fer2013.csv", "--images"),
+            _file(votes, folder, "fer2013new.csv", "--votes"),
             output,
             rule=vote_rule,
             classes=int(classes),
@@ -62,11 +74,30 @@ def ferplus(
     _show(report)
 
 
+def _file(named: Path | None, folder: Path | None, name: str, flag: str) -> Path:
+    """The file that is named, else the one in the folder."""
+    if named is not None:
+        return named
+    if folder is None:
+        raise UsageError(
+            f"{flag} is missing: which file is FERPlus's {name}?",
+            hint="give --images fer2013.csv --votes fer2013new.csv, or the folder that has both;"
+            " FER2013 without the votes: eactf data pack fer2013 FILE -o fer2013.h5",
+        )
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder} is no folder: expected the one that has fer2013.csv and fer2013new.csv",
+            hint="FER2013 without the votes: eactf data pack fer2013 FILE -o fer2013.h5",
+        )
+    return folder / name
+
+
 def _show(report: PackReport) -> None:
     console.say(
-        f"packed {report.kept:,} of {report.rows:,} images into {report.path}", markup=False
+        f"packed {report.kept:,} of {counted(report.rows, 'image')} into {report.path}",
+        markup=False,
     )
-    console.say(f"vote rule: {report.rule}, {len(report.class_names)} classes")
+    console.say(f"vote rule: {report.rule}, {counted(len(report.class_names), 'class', 'classes')}")
     splits = {name: split for name, split in report.splits.items() if split.rows}
     reasons = sorted({reason for split in splits.values() for reason in split.dropped})
     lines = {
@@ -91,4 +122,6 @@ def _show(report: PackReport) -> None:
             share = f"{100 * split.agree / split.kept:.1f} %"
             console.say(f"{name}: FER2013's own label is the consensus for {share} of the kept")
     console.say()
-    console.say(f"next: eactf train --recipe ferplus-noise20 --data {report.path}", markup=False)
+    recipe = ("--recipe", "ferplus-noise20")
+    command = command_line("eactf", "train", *recipe, "--data", Path(report.path))
+    console.say(f"next: {command}", markup=False)

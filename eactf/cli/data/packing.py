@@ -1,10 +1,10 @@
-"""What the commands that pack have in common: the options, the bar, the summary."""
+"""The commands that pack share the options, the progress bar and the summary in this module."""
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ import click
 from eactf import console
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
 
 if TYPE_CHECKING:
+    from eactf.intake.findings import Finding
     from eactf.intake.listing import Listing
     from eactf.intake.packing import PackReport
 
@@ -76,61 +79,67 @@ def pack_listing(
     channels: str | None,
     max_bad: float,
     overwrite: bool,
-    told: tuple[str, ...] = ("error",),
+    published: bool = False,
+    accept: tuple[str, ...] = (),
 ) -> None:
-    """Pack a listing with a bar on the terminal, and say what came of it.
+    """Pack a listing with a bar on the terminal, and say what was found and what came of it.
 
-    Of the listing's findings those of a severity in `told` are said too.
+    Errors among the findings stop it, those whose codes are in `accept` aside. Of a `published`
+    data set the images are not looked at, for nobody here can mend them: what its reader found is
+    told.
     """
-    from eactf.intake.packing import pack as pack_images
+    from eactf.intake.packing import check_request, pack
+    from eactf.intake.two_classes import refuse_one_class
+    from eactf.intake.verdict import look_through, refuse_errors
 
+    grey_or_colour = int(channels) if channels else None
+    check_request(
+        listing,
+        output,
+        size=size,
+        channels=grey_or_colour,
+        max_bad=max_bad,
+        overwrite=overwrite,
+    )
+    findings = tuple(found for found in listing.findings if found.severity != "note")
+    if published:
+        refuse_one_class(listing)
+    else:
+        with counting("looking") as progress:
+            findings = look_through(listing, max_bad=max_bad, progress=progress)
+        refuse_errors(findings, listing.source, accept=accept)
     with counting("packing") as progress:
-        report = pack_images(
+        report = pack(
             listing,
             output,
             size=size,
-            channels=int(channels) if channels else None,
+            channels=grey_or_colour,
             max_bad=max_bad,
             overwrite=overwrite,
             progress=progress,
         )
-    faults = [finding.what for finding in listing.findings if finding.severity in told]
-    console.emit("packed", **report.as_dict(), faults=faults)
-    _show(report, faults)
+    faults = [finding.what for finding in findings if finding.severity == "error"]
+    told = [asdict(finding) for finding in findings]
+    console.emit("packed", **report.as_dict(), faults=faults, findings=told)
+    _show(report, findings)
 
 
-def _show(report: PackReport, faults: list[str]) -> None:
+def _show(report: PackReport, findings: Sequence[Finding]) -> None:
+    from eactf.intake.telling import tell_classes, tell_findings, tell_left_out
+
     height, width, channels = report.image_shape
-    console.say(f"packed {report.images:,} images into {report.path}", markup=False)
+    console.say(f"packed {counted(report.images, 'image')} into {report.path}", markup=False)
     console.say(f"  size      {height} x {width}: {report.why_size}", markup=False)
     console.say(f"  channels  {channels}: {report.why_channels}", markup=False)
     if report.resized:
-        console.say(f"  resized   {report.resized:,} images had another size")
+        console.say(f"  resized   {counted(report.resized, 'image')} had another size")
     console.say()
-    console.table(
-        ["class", *report.splits],
-        [
-            *(
-                [name, *(f"{classes[name]:,}" for classes in report.splits.values())]
-                for name in report.class_names
-            ),
-            ["all", *(f"{sum(classes.values()):,}" for classes in report.splits.values())],
-        ],
-    )
-    _show_left_out(report)
-    for remark in (*faults, *report.remarks):
-        console.warn(remark)
-    path = shlex.quote(report.path)
-    console.say(f"\nnext: eactf wizard {path}", markup=False)
-
-
-def _show_left_out(report: PackReport) -> None:
-    left_out = dict(report.reasons)
-    if report.unlabelled:
-        left_out["no label, or one that is not known"] = report.unlabelled
-    if left_out:
-        console.say()
-        rows = [[reason, f"{count:,}"] for reason, count in left_out.items()]
-        console.table(["left out", "images"], rows)
+    tell_classes(report)
+    tell_left_out(report)
     if report.quarantine:
         console.say(f"which, and why: {report.quarantine}", markup=False)
+    console.say()
+    tell_findings(findings, Path(report.source))
+    for remark in report.remarks:
+        console.warn(remark)
+    console.say(f"\nnext: {command_line('eactf', 'wizard', Path(report.path))}", markup=False)

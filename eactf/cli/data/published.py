@@ -1,4 +1,4 @@
-"""The commands that pack a published data set, one an entry of the catalogue."""
+"""This module makes one packing command for each published data set of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ __all__ = ["published_command"]
 
 
 def published_command(name: str) -> click.Command:
-    """`eactf data pack NAME FOLDER -o FILE`, with the options that the data set's card has."""
+    """`eactf data pack NAME PATH -o FILE`, with the options that the data set's card has."""
     from eactf.intake.readers.catalogue import card
 
     found = card(name)
     keys = {_key(option): option.name for option in found.options}
 
-    def run(folder: Path, **settings: Any) -> None:
+    def run(path: Path, **settings: Any) -> None:
         from eactf.intake.readers.catalogue import open_dataset
 
         chosen = {option: settings.pop(key) for key, option in keys.items()}
-        # `data check` does not know these files, so that nobody else tells of counts that differ.
-        told = ("error", "warning")
-        pack_listing(open_dataset(name, folder, chosen), told=told, **settings)
+        pack_listing(open_dataset(name, path, chosen), published=True, **settings)
 
     run.__doc__ = _help(found)
     command = output_options(run)
     for option in reversed(found.options):
         command = _click_option(option)(command)
-    command = click.argument("folder", type=FILE_PATH)(command)
+    command = click.argument("path", type=FILE_PATH, metavar=found.takes)(command)
     return click.command(name, options_metavar="-o FILE [OPTIONS]")(command)
 
 
@@ -58,7 +56,10 @@ def _click_option(option: Option) -> Any:
 def _help(card: Card) -> str:
     quirks = "".join(f"\n\n{quirk}" for quirk in card.quirks)
     layout = "".join(f"\n  {line}" for line in card.layout)
+    files, holds = "the files in FOLDER", "FOLDER holds"
+    if card.takes == "FILE":
+        files, holds = "FILE", "FILE is one of these, or the folder that has it"
     return (
-        f"Pack {card.title} from the files in FOLDER.\n\nIt takes: {card.needs}. What to download,"
-        f" licence and citation: eactf data list {card.name}\n\n\b\nFOLDER holds:{layout}{quirks}"
+        f"Pack {card.title} from {files}.\n\nIt takes: {card.needs}. What to download, licence and"
+        f" citation: eactf data list {card.name}\n\n\b\n{holds}:{layout}{quirks}"
     )

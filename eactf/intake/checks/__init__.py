@@ -22,13 +22,18 @@ _ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 
 
 def check(
-    listing: Listing, scan: Scan, duplicates: Duplicates | None = None
+    listing: Listing,
+    scan: Scan,
+    duplicates: Duplicates | None = None,
+    *,
+    max_bad: float = images.MAX_BAD,
 ) -> tuple[Finding, ...]:
     """Everything found in a listing that was scanned, errors first, then warnings, then notes.
 
-    The listing's own findings are among them; `duplicates` are found where not given.
+    The listing's own findings are among them; `duplicates` are found where not given. More bad
+    images than the share `max_bad` are an error.
     """
-    evidence = Evidence(listing, scan, duplicates or find_duplicates(scan))
+    evidence = Evidence(listing, scan, duplicates or find_duplicates(scan), max_bad)
     found = list(listing.findings)
     for finder in (*images.FINDERS, *labels.FINDERS, *copies.FINDERS):
         found += finder(evidence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from eactf.intake.findings import Finding
 from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan
 from eactf.packed.records import SPLITS
+from eactf.wording import counted, enumerated
 
 __all__ = ["TRAIN", "Evidence", "Finder", "counted", "enumerated", "percent"]
 
@@ -21,11 +22,12 @@ TRAIN = SPLITS.index("train")
 
 @dataclass(frozen=True)
 class Evidence:
-    """A listing, what its images are like, and which of them are copies."""
+    """A listing, what its images are like, which are copies, and how many may be bad (a share)."""
 
     listing: Listing
     scan: Scan
     duplicates: Duplicates
+    max_bad: float
 
     @property
     def usable(self) -> np.ndarray:
@@ -45,15 +47,6 @@ class Evidence:
 Finder: TypeAlias = Callable[[Evidence], Iterator[Finding]]
 
 
-def counted(count: int, singular: str, plural: str = "") -> str:
-    """A number with its noun.
-
-    >>> counted(1, "image"), counted(1200, "image"), counted(2, "class", "classes")
-    ('1 image', '1,200 images', '2 classes')
-    """
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
-
-
 def percent(part: int, whole: int) -> str:
     """A share for reading.
 
@@ -62,14 +55,3 @@ def percent(part: int, whole: int) -> str:
     """
     share = 100 * part / whole if whole else 0.0
     return "under 0.1 %" if 0 < share < 0.1 else f"{share:.1f} %"
-
-
-def enumerated(things: Iterable[str], most: int = 8) -> str:
-    """Things with commas, the first few of many.
-
-    >>> enumerated("abc"), enumerated("abcd", most=2)
-    ('a, b, c', 'a, b and 2 more')
-    """
-    all_of_them = list(things)
-    rest = len(all_of_them) - most
-    return ", ".join(all_of_them[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -9,6 +9,7 @@ import numpy as np
 
 from eactf.intake.checks.evidence import Evidence, Finder, counted, percent
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.image_kinds import suffix_formats
 
 __all__ = ["FINDERS"]
 
@@ -24,28 +25,17 @@ DISTORTED = 1.25
 UNLIKE = 4
 """The largest short side over the smallest from which the sizes are called very different."""
 
-_FORMATS = {
-    ".bmp": ("BMP", "DIB"),
-    ".gif": ("GIF",),
-    ".jpeg": ("JPEG", "MPO"),
-    ".jpg": ("JPEG", "MPO"),
-    ".png": ("PNG",),
-    ".tif": ("TIFF",),
-    ".tiff": ("TIFF",),
-    ".webp": ("WEBP",),
-}
-
 
 def unusable(data: Evidence) -> Iterator[Finding]:
     """Images that cannot be used, one finding a reason."""
     bad = [row for row in data.scan.bad if data.listing.given[row.row] >= 0]
     labelled = int((data.listing.given >= 0).sum())
-    too_many = len(bad) > MAX_BAD * labelled
+    too_many = len(bad) > data.max_bad * labelled
     fix = "repair or remove them; packing leaves them out and lists them"
     if too_many:
         fix = (
             f"repair or remove them: {percent(len(bad), labelled)} of the images are bad and"
-            f" packing stops at {100 * MAX_BAD:g} %, or at what --max-bad says"
+            f" packing stops at {100 * data.max_bad:g} %, or at what --max-bad says"
         )
     for reason in dict.fromkeys(row.reason for row in data.scan.bad):
         rows = [row for row in data.scan.bad if row.reason == reason]
@@ -54,18 +44,18 @@ def unusable(data: Evidence) -> Iterator[Finding]:
             reason.replace(" ", "-"),
             Severity.ERROR if too_many else Severity.WARNING,
             f"{counted(len(rows), 'image')} cannot be used: {reason}{detail}",
-            fix,
+            fix.replace("repair", "convert") if reason == "unread kind" else fix,
             tuple(row.name for row in rows),
         )
 
 
 def wrong_suffix(data: Evidence) -> Iterator[Finding]:
     """Files whose content is of another format than their name says."""
-    formats = data.scan.format.tolist()
+    formats, promised = data.scan.format.tolist(), suffix_formats()
     rows = [
         row
         for row, (name, kind) in enumerate(zip(data.listing.names.tolist(), formats, strict=True))
-        if kind and kind not in _FORMATS.get(PurePosixPath(name).suffix.lower(), (kind,))
+        if kind and kind not in promised.get(PurePosixPath(name).suffix.lower(), (kind,))
     ]
     if rows:
         kinds = ", ".join(sorted({formats[row] for row in rows}))

@@ -8,6 +8,7 @@ import numpy as np
 
 from eactf.intake.checks.evidence import TRAIN, Evidence, Finder, counted, enumerated, percent
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.two_classes import one_class_fix, only_class
 from eactf.packed.records import SPLITS
 
 __all__ = ["FINDERS"]
@@ -52,18 +53,9 @@ def unlabelled(data: Evidence) -> Iterator[Finding]:
 
 def one_class(data: Evidence) -> Iterator[Finding]:
     """All samples of one class, or no sample with a label at all."""
-    present = np.unique(data.listing.given[data.usable])
-    if len(present) > 1:
-        return
-    what = "no image that can be used has a label"
-    if len(present):
-        what = f"every image has the label {data.listing.class_names[present[0]]!r}"
-    yield Finding(
-        "one-class",
-        Severity.ERROR,
-        f"{what}: there is nothing to tell apart",
-        "check that the right folder, column or array is read (--label)",
-    )
+    found = only_class(data.listing.class_names, data.listing.given[data.usable])
+    if found is not None:
+        yield Finding("one-class", Severity.ERROR, found, one_class_fix(data.listing.kind))
 
 
 def no_training_images(data: Evidence) -> Iterator[Finding]:

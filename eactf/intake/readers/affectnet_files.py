@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.intake.sources.npz import read_npy
 
 __all__ = ["Row", "read_annotations", "read_list"]
@@ -49,7 +50,7 @@ def read_list(path: Path, split: int) -> Iterator[Row]:
                 elif cells:
                     yield _row(path, number, columns, cells, split)
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV text file: {error}") from error
+        raise DataError(f"{path} is not a CSV text file: {reason_of(error)}") from error
 
 
 def read_annotations(folder: Path, name: str, split: int) -> Iterator[Row]:

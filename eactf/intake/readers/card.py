@@ -32,8 +32,9 @@ class Card:
     `counts` are the published numbers of images a split; `class_counts` those a class. `needs` says
     in a few words what it takes to get it, `get` where it is to be had and what to download,
     `layout` the files that the reader looks for. `terms` is the licence in a few words.
-    `unverified` lists what could not be checked against the published files. `by_folder` is whether
-    the reader takes a folder, which all but FERPlus's do.
+    `unverified` lists what could not be checked against the published files. `takes` is what
+    follows the name on the command line: `FOLDER`; `FILE`, which may be the folder of the file too;
+    or options.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Card:
     quirks: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     unverified: tuple[str, ...] = ()
-    by_folder: bool = True
+    takes: str = "FOLDER"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, texts and numbers, as JSON has them."""

@@ -9,13 +9,15 @@ from pathlib import Path
 from eactf.errors import UsageError
 from eactf.intake.listing import Listing
 from eactf.intake.readers.card import Card
+from eactf.packed.records import Dataset
 
-__all__ = ["NAMES", "all_cards", "card", "open_dataset"]
+__all__ = ["NAMES", "all_cards", "card", "open_dataset", "published_name"]
 
 _MODULES = {
     "ferplus": "ferplus_card",
     "raf-db": "raf_db",
     "affectnet": "affectnet",
+    "fer2013": "fer2013",
     "cifar-10": "cifar",
     "cifar-100": "cifar",
     "cifar-10n": "cifar_n",
@@ -40,27 +42,34 @@ def all_cards() -> tuple[Card, ...]:
     return tuple(card(name) for name in NAMES)
 
 
-def open_dataset(
-    name: str, folder: str | Path, options: Mapping[str, str] | None = None
-) -> Listing:
-    """List the samples of the published data set `name`, whose files lie in `folder`.
+def published_name(dataset: Dataset) -> str | None:
+    """Which published data set was packed, None for data of the user's own."""
+    if dataset.source.startswith("FERPlus"):
+        return "ferplus"
+    titles = {card.title: card.name for card in all_cards()}
+    return titles.get(str(dataset.notes.get("dataset")))
 
-    `options` are settings of its card by name. Raises `UsageError` for a name, an option or a
-    folder that is none, `DataError` where the files are not as published.
+
+def open_dataset(name: str, path: str | Path, options: Mapping[str, str] | None = None) -> Listing:
+    """List the samples of the published data set `name`, whose files lie in the folder `path`.
+
+    For a data set of a single file that file will do. `options` are settings of its card by name.
+    Raises `UsageError` for a name, an option or a path that is none, `DataError` where the files
+    are not as published.
     """
     found, reader = _entry(name)
-    if reader is None or not found.by_folder:
+    if reader is None:
         raise UsageError(
             f"{name} has no folder to open", hint=f"pack it with: eactf data pack {name} --help"
         )
-    folder = Path(folder)
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
+    path = Path(path)
+    if not (path.is_dir() or (found.takes == "FILE" and path.is_file())):
+        what = "is no folder" if path.exists() else "does not exist"
         raise UsageError(
-            f"{folder} {what}: expected the folder of {found.title}",
+            f"{path} {what}: expected the {found.takes.lower()} of {found.title}",
             hint=f"what it must hold: eactf data list {name}",
         )
-    return reader(folder, **_settings(found, options or {}))
+    return reader(path, **_settings(found, options or {}))
 
 
 def _settings(found: Card, options: Mapping[str, str]) -> dict[str, str]:

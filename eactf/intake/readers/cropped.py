@@ -9,6 +9,7 @@ from PIL import Image
 
 from eactf.intake.image_files import bad_image, strictly
 from eactf.intake.listing import Images
+from eactf.packed.identity import content_digest
 
 __all__ = ["CroppedImages"]
 
@@ -29,6 +30,11 @@ class CroppedImages:
 
     def bytes_on_disk(self, row: int) -> int:
         return self.images.bytes_on_disk(row)
+
+    def digest(self, row: int) -> int:
+        box = self.boxes[row]
+        whole = self.images.digest(row)
+        return whole if box is None else content_digest(f"{whole:016x} {box}".encode())
 
     def open(self, row: int) -> Image.Image:
         image = self.images.open(row)

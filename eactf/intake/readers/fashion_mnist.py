@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.intake.listing import ArrayImages, Listing
 from eactf.intake.readers.card import Card, check_counts
 from eactf.intake.readers.folders import first_of
@@ -96,7 +97,9 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
             shape = _shape(path, header, dimensions)
             content = file.read(prod(shape) + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}", hint="download it again") from error
+        raise DataError(
+            f"{path} is damaged: {reason_of(error)}", hint="download it again"
+        ) from error
     if len(content) != prod(shape):
         more = "more than" if len(content) > prod(shape) else f"{len(content):,} of"
         raise DataError(

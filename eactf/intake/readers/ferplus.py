@@ -15,15 +15,8 @@ from typing import Any
 import numpy as np
 
 from eactf.errors import DataError
-from eactf.intake.readers.ferplus_csv import (
-    SIDE,
-    USAGES,
-    ImageRow,
-    VoteTable,
-    parse_pixels,
-    read_images,
-    read_votes,
-)
+from eactf.intake.readers.fer2013_csv import SIDE, USAGES, FaceRow, parse_pixels
+from eactf.intake.readers.ferplus_csv import VoteTable, read_images, read_votes
 from eactf.intake.votes import EMOTIONS, VOTE_COLUMNS, VoteResult, resolve_votes
 from eactf.packed import PackedWriter
 from eactf.packed.records import SPLITS
@@ -143,9 +136,9 @@ def _batches(
     table: VoteTable,
     result: VoteResult,
     progress: Callable[[int, int], None] | None,
-) -> Iterator[list[tuple[int, ImageRow, np.ndarray]]]:
+) -> Iterator[list[tuple[int, FaceRow, np.ndarray]]]:
     """Lists of (row, its CSV row, its image), all of one split."""
-    waiting: dict[int, list[tuple[int, ImageRow, np.ndarray]]] = {i: [] for i in range(len(SPLITS))}
+    waiting: dict[int, list[tuple[int, FaceRow, np.ndarray]]] = {i: [] for i in range(len(SPLITS))}
     for row, image in _paired(images_csv, table):
         if result.keep[row]:
             batch = waiting[image.split]
@@ -158,7 +151,7 @@ def _batches(
     yield from (batch for batch in waiting.values() if batch)
 
 
-def _paired(images_csv: Path, table: VoteTable) -> Iterator[tuple[int, ImageRow]]:
+def _paired(images_csv: Path, table: VoteTable) -> Iterator[tuple[int, FaceRow]]:
     """Row number and row of the image file, each checked against the votes of that row."""
     count = 0
     for row, image in enumerate(read_images(images_csv)):

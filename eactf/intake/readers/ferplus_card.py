@@ -20,7 +20,7 @@ CARD = Card(
     licence="votes MIT (Microsoft); the images were gathered from the web for research and have no"
     " licence text",
     terms="votes MIT, images research",
-    by_folder=False,
+    takes="--images FILE --votes FILE",
     quirks=(
         "row i of one file is row i of the other: neither may be sorted or filtered",
         "counts are rows of the files; the vote rule and images without a face leave fewer",

@@ -13,6 +13,8 @@ from typing import BinaryIO
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
+from eactf.intake.sources.npy_header import read_npy_header
 from eactf.intake.sources.npz import open_npz
 from eactf.safe_pickle import load_pickle
 
@@ -44,12 +46,7 @@ def read_label_dictionary(path: Path) -> dict[str, np.ndarray]:
 def _read_object_npy(path: Path) -> object:
     """The one object of an array of objects, such as `numpy.save` makes of a dictionary."""
     with path.open("rb") as file:
-        try:
-            if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("another version of the form")
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        except Exception as error:  # NumPy tokenizes and parses the header as Python text
-            raise DataError(f"{path} is no NPY file: {error}") from None
+        shape, _, dtype = read_npy_header(str(path), file)
         if shape != () or not dtype.hasobject:
             raise DataError(f"{path}: {_EXPECTED}, received an array of shape {shape}")
         stored = load_pickle(file, where=str(path))
@@ -77,7 +74,7 @@ def _read_torch_zip(path: Path) -> object:
             with archive.open(members[0]) as stream:
                 content: BinaryIO = io.BytesIO(stream.read(_MAX_BYTES))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}", hint="copy it again") from error
+        raise DataError(f"{path} is damaged: {reason_of(error)}", hint="copy it again") from error
     return load_pickle(content, where=str(path))
 
 

@@ -80,7 +80,7 @@ def list_raf_db(
     refuse_all_missing(CARD, image_folder, files)
     given = labels.labels
     if noise_file:
-        noisy = read_noise_file(noise_file, base=int(noise_base))
+        noisy = read_noise_file(noise_file, base=int(noise_base), base_option="--noise-base 0")
         given = _with_noise(Path(noise_file), noisy, labels, splits)
     return Listing(
         source=folder,

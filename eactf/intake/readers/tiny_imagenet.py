@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.intake.image_files import IMAGE_SUFFIXES, FileImages
 from eactf.intake.listing import Listing
 from eactf.intake.readers.card import Card, check_counts
@@ -113,7 +114,7 @@ def _table(path: Path, expected: str) -> Iterable[tuple[int, list[str]]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not a text file: {error}") from error
+        raise DataError(f"{path} is not a text file: {reason_of(error)}") from error
     for number, line in enumerate(lines, start=1):
         cells = line.split("\t")
         if line.strip():

@@ -3,20 +3,22 @@
 ::
 
     options      SourceOptions: what the user may say beside the path
-    folders      train/<class>/..., or <class>/...
-    manifests    CSV and TSV files and plain lists that name images and labels
+    folders      train/<class>/..., or <class>/..., or images beside tables that say the labels
+    manifests    CSV and TSV files and plain lists that name images and labels; a CSV file that
+                 has the pixels themselves goes to the reader of FER2013
     arrays       NPZ and HDF5 arrays
     packed       what eactf packed itself
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from eactf.errors import UsageError
 from eactf.intake.listing import Listing
+from eactf.intake.readers.fer2013_csv import is_pixel_table
 from eactf.intake.sources.options import SourceOptions
+from eactf.suggestions import meant, nearest
 
 __all__ = ["SourceOptions", "open_source"]
 
@@ -56,6 +58,11 @@ def open_source(path: str | Path, options: SourceOptions = _DEFAULTS) -> Listing
     if not path.exists():
         raise UsageError(f"there is no file or folder {path}", hint=_similar(path))
     holds_hdf5 = suffix in _HDF5 or _begins_as_hdf5(path)  # packed files have any name
+    if is_pixel_table(path):
+        from eactf.intake.readers.fer2013 import list_fer2013
+
+        options.refuse("FER2013's table of pixels")
+        return list_fer2013(path)
     if suffix in _MANIFESTS and not holds_hdf5:
         from eactf.intake.sources.manifests import list_manifest
 
@@ -80,12 +87,16 @@ def _begins_as_hdf5(path: Path) -> bool:
 
 
 def _similar(path: Path) -> str:
+    from eactf.intake.readers.catalogue import NAMES
+
+    if str(path) in NAMES:
+        return f"to bring in the data set of that name: eactf data pack {path} --help"
     try:
         beside = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return f"{path.parent} is not there either; check the path"
-    close = get_close_matches(path.name, beside, n=1)
-    return f"did you mean {path.parent / close[0]}?" if close else "check the path"
+    close = nearest(path.name, beside, alike=0.6)
+    return meant(*(path.parent / name for name in close)) or "check the path"
 
 
 def _unknown(path: Path, suffix: str) -> UsageError:

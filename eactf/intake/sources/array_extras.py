@@ -9,6 +9,7 @@ import numpy as np
 from eactf.intake.sources.array_labels import Classes, name_values, names_for, read_texts
 from eactf.intake.sources.array_names import split_word
 from eactf.intake.sources.array_roles import SplitArrays, is_position
+from eactf.intake.sources.clean_flags import is_flag
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.stored_array import StoredArray
 from eactf.packed.layout import LABEL_NAME, MAX_LABEL_SETS
@@ -61,7 +62,13 @@ def _is_label_set(name: str, values: Sequence[np.ndarray], classes: Classes) -> 
         LABEL_NAME.fullmatch(name) is not None
         and not is_position(name)
         and all(array.dtype.kind in "iuU" and classes.holds(array) for array in values)
+        and not is_flag(name, _texts(values), classes=len(classes.names))
     )
+
+
+def _texts(values: Sequence[np.ndarray]) -> set[str]:
+    """The different values of arrays, as texts."""
+    return {str(value) for array in values for value in np.unique(array).tolist()}
 
 
 def _read(

@@ -12,6 +12,7 @@ from PIL import Image
 
 from eactf.errors import DataError
 from eactf.intake.sources.stored_array import PIECE, StoredArray
+from eactf.packed.identity import pixel_digest
 
 __all__ = ["ImageRows", "byte_scale", "channel_axis"]
 
@@ -48,6 +49,9 @@ class ImageRows:
 
     def bytes_on_disk(self, row: int) -> int:
         return prod(self._stored.shape[1:]) * self._stored.dtype.itemsize
+
+    def digest(self, row: int) -> int:
+        return pixel_digest(np.asarray(self._values()[row]))
 
     def _values(self) -> np.ndarray:
         with self._lock:

@@ -126,6 +126,8 @@ def _roles(path: Path, names: Mapping[str, str], options: SourceOptions) -> dict
     """The key of each role that an array has; what the user wished goes before what it is named."""
     roles = {"images": _only(path, "images", names)}
     for role, wished in (("label", options.label), ("clean", options.clean), ("votes", None)):
+        if role == "clean" and wished == "":
+            continue  # none holds the true labels, whatever it is named
         key = wished if wished in names else _only(path, role, names)
         if key and key not in roles.values():
             roles[role] = key
@@ -144,7 +146,7 @@ def _only(path: Path, role: str, names: Mapping[str, str]) -> str:
 
 def _check_wishes(path: Path, options: SourceOptions, names: set[str]) -> None:
     for flag, wished in (("--label", options.label), ("--clean", options.clean)):
-        if wished is not None and wished not in names:
+        if wished and wished not in names:
             raise UsageError(
                 f"{flag} {wished}: {path} has no such array beside its images",
                 hint=f"choose from: {', '.join(sorted(names - set(IMAGES)))}",

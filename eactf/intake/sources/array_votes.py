@@ -17,6 +17,7 @@ from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.stored_array import StoredArray
 from eactf.intake.votes import VoteResult, decide_votes
+from eactf.suggestions import command_line
 
 __all__ = ["Votes", "for_no_class", "read_votes", "set_labels_aside", "undecided", "votes_decide"]
 
@@ -130,12 +131,13 @@ def for_no_class(
     if not doubtful.any():
         return ()
     others = ", ".join(column for column in votes.columns if column not in classes)
+    option = command_line("--votes", ",".join(classes))
     return (
         Finding(
             "votes-for-no-class",
             Severity.WARNING,
             f"{doubtful.sum():,} labelled images have most votes for no class ({others})",
-            f"to label by the votes and leave these out: --votes {','.join(classes)}",
+            f"to label by the votes and leave these out: {option}",
             tuple(names[doubtful].tolist()),
         ),
     )

@@ -6,7 +6,7 @@ label set where its values are classes, else a column of texts. Images stay in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +16,18 @@ from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.listing import Listing
 from eactf.intake.sources.array_extras import in_all_rows, read_extras
+from eactf.intake.sources.array_flags import check_clean_arrays
 from eactf.intake.sources.array_images import ImageRows, byte_scale, channel_axis
 from eactf.intake.sources.array_labels import (
+    NO_LABEL,
     Classes,
     classes_from_names,
     classes_from_values,
+    missing_among,
     names_for,
     read_labels,
     read_texts,
+    refuse_measures,
 )
 from eactf.intake.sources.array_names import LABELS
 from eactf.intake.sources.array_roles import SplitArrays, find_arrays
@@ -36,10 +40,17 @@ from eactf.intake.sources.array_votes import (
     votes_decide,
 )
 from eactf.intake.sources.joined_images import JoinedImages
+from eactf.intake.sources.missing import (
+    Missing,
+    kept_findings,
+    missing_finding,
+    missing_note,
+)
 from eactf.intake.sources.options import SourceOptions
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.stored_array import StoredArray
 from eactf.packed.records import SPLITS
+from eactf.suggestions import command_line
 
 __all__ = ["list_arrays"]
 
@@ -60,11 +71,9 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
     by_votes = votes_decide(path, parts, options)
     if votes is not None and by_votes:
         parts = set_labels_aside(parts)
-        labels = _by_votes(path, votes, shared, names, options)
+        labels = _by_votes(path, parts, shared, names, votes, options)
     else:
         labels = _by_arrays(path, parts, shared, names, votes, options)
-    clean = _read(path, [part.clean for part in parts], shared)
-    has_clean = any(values is not None for values in clean)
     label_sets, columns = read_extras(parts, shared, labels.classes)
     return Listing(
         source=path,
@@ -74,8 +83,8 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
         splits=np.concatenate([np.full(len(part), part.split, np.uint8) for part in parts]),
         given=labels.given,
         images=_images(path, parts),
-        ids=np.arange(len(names)),
-        clean=_index(parts, labels.classes, clean) if has_clean else None,
+        named_by_row=True,
+        clean=labels.clean,
         labels=label_sets,
         votes=votes.counts if votes else None,
         vote_columns=votes.columns if votes else (),
@@ -92,6 +101,7 @@ class _Labels:
 
     classes: Classes
     given: np.ndarray
+    clean: np.ndarray | None
     findings: tuple[Finding, ...]
     targets: np.ndarray | None = None
     notes: Mapping[str, object] = field(default_factory=dict)
@@ -99,9 +109,10 @@ class _Labels:
 
 def _by_votes(
     path: Path,
-    votes: Votes,
+    parts: Sequence[SplitArrays],
     shared: Mapping[str, StoredArray],
     names: np.ndarray,
+    votes: Votes,
     options: SourceOptions,
 ) -> _Labels:
     stored = shared.get("class_names")
@@ -109,8 +120,11 @@ def _by_votes(
     classes = classes_from_names(path, votes.classes(options, known))
     result = votes.decide(classes.names, options.vote_rule)
     given = np.where(result.keep, result.label, -1)
+    stored_clean = [part.clean for part in parts]
+    missing, _ = missing_among(path, stored_clean, classes.names, options.missing)
+    clean = _clean(parts, classes, _read(path, stored_clean, shared, missing))
     notes = {"vote_rule": options.vote_rule}
-    return _Labels(classes, given, undecided(result, names), result.targets, notes)
+    return _Labels(classes, given, clean, undecided(result, names), result.targets, notes)
 
 
 def _by_arrays(
@@ -122,13 +136,34 @@ def _by_arrays(
     options: SourceOptions,
 ) -> _Labels:
     _check_labels(path, parts)
-    values = _read(path, [part.label for part in parts], shared)
-    clean = _read(path, [part.clean for part in parts], shared)
-    classes = _classes(path, parts, shared, [*values, *clean], options)
+    check_clean_arrays(path, parts, shared, options)
+    label = next(part.label for part in parts if part.label is not None)
+    given_arrays, clean_arrays = [p.label for p in parts], [p.clean for p in parts]
+    known = names_for(label, shared)
+    missing, counts = missing_among(path, [*given_arrays, *clean_arrays], known, options.missing)
+    values = _read(path, given_arrays, shared, missing)
+    clean = _read(path, clean_arrays, shared, missing)
+    if known:
+        classes = classes_from_names(path, known)
+    else:
+        found = [array for array in (*values, *clean) if array is not None]
+        if options.label is None:
+            refuse_measures(path, label.name, found)
+        merge = options.merge_spellings
+        classes = classes_from_values(path, label.name, found, merge_spellings=merge)
     given = _index(parts, classes, values)
+    _, of_given = missing_among(path, given_arrays, known, options.missing)
+    said = {text: count for text, count in of_given.items() if text in missing}
     doubts = () if votes is None else for_no_class(votes, classes.names, given, names)
-    findings = (*classes.findings, *_unlabelled(parts, names, values, given), *doubts)
-    return _Labels(classes, given, findings)
+    findings = (
+        *classes.findings,
+        *kept_findings(path.name, missing, counts),
+        *_unlabelled(parts, names, values, given, said),
+        *doubts,
+    )
+    return _Labels(
+        classes, given, _clean(parts, classes, clean), findings, notes=missing_note(said)
+    )
 
 
 def _open(path: Path, kind: str) -> dict[str, StoredArray]:
@@ -145,43 +180,40 @@ def _check_labels(path: Path, parts: Sequence[SplitArrays]) -> None:
     """Every split has labels, or has nothing that may be labels; one at least has them."""
     for part in parts:
         candidates = part.label_candidates()
+        choices = [command_line("--label", name) for name in candidates]
         if part.label is None and (candidates or all(other.label is None for other in parts)):
             raise DataError(
                 f"{path}: which array has the labels of {part.images.name}? none is named"
                 f" {', '.join(LABELS[:-1])} or {LABELS[-1]} in the {SPLITS[part.split]} split",
-                hint=f"choose one with --label: {', '.join(candidates)}"
-                if candidates
+                hint=f"choose one: {', '.join(choices)}"
+                if choices
                 else "save the labels beside the images, for example as train_label",
             )
 
 
 def _read(
-    path: Path, arrays: Sequence[StoredArray | None], shared: Mapping[str, StoredArray]
+    path: Path,
+    arrays: Sequence[StoredArray | None],
+    shared: Mapping[str, StoredArray],
+    missing: Missing,
 ) -> list[np.ndarray | None]:
     return [
-        None if array is None else read_labels(path, array, names_for(array, shared))
+        None if array is None else read_labels(path, array, names_for(array, shared), missing)
         for array in arrays
     ]
-
-
-def _classes(
-    path: Path,
-    parts: Sequence[SplitArrays],
-    shared: Mapping[str, StoredArray],
-    labels: Sequence[np.ndarray | None],
-    options: SourceOptions,
-) -> Classes:
-    label = next(part.label for part in parts if part.label is not None)
-    if names := names_for(label, shared):
-        return classes_from_names(path, names)
-    values = [array for array in labels if array is not None]
-    return classes_from_values(path, label.name, values, merge_spellings=options.merge_spellings)
 
 
 def _index(
     parts: Sequence[SplitArrays], classes: Classes, labels: Sequence[np.ndarray | None]
 ) -> np.ndarray:
     return in_all_rows(parts, [None if v is None else classes.index(v) for v in labels], -1)
+
+
+def _clean(
+    parts: Sequence[SplitArrays], classes: Classes, labels: Sequence[np.ndarray | None]
+) -> np.ndarray | None:
+    known = any(values is not None for values in labels)
+    return _index(parts, classes, labels) if known else None
 
 
 def _names(parts: Sequence[SplitArrays]) -> np.ndarray:
@@ -200,21 +232,31 @@ def _unlabelled(
     names: np.ndarray,
     labels: Sequence[np.ndarray | None],
     index: np.ndarray,
-) -> tuple[Finding, ...]:
-    """Findings for rows without a label, and for rows whose label names no class."""
-    raw = in_all_rows(parts, [None if v is None else v.astype(np.str_) for v in labels], "")
-    unknown = (index < 0) & ~np.isin(raw, ("", "-1"))
-    missing = (index < 0) & ~unknown
-    shown = ", ".join(sorted(set(raw[unknown].tolist()))[:5])
-    advice = "packing leaves them out; give them a label to keep them"
-    return tuple(
-        Finding(code, Severity.WARNING, what, advice, tuple(names[rows].tolist()))
-        for code, rows, what in (
-            ("missing-label", missing, f"{missing.sum():,} images have no label"),
-            ("unknown-label", unknown, f"{unknown.sum():,} labels name no class: {shown}"),
+    said: Mapping[str, int],
+) -> Iterator[Finding]:
+    """Findings for rows without a label, and for rows whose label names no class.
+
+    `said` is what stood there in place of the missing ones, and how often.
+    """
+    classless = [
+        None if v is None else v == ("" if v.dtype.kind == "U" else NO_LABEL) for v in labels
+    ]
+    missing = in_all_rows(parts, classless, 1).astype(bool)
+    if missing.any():
+        yield missing_finding(
+            f"{missing.sum():,} images have no label", said, tuple(names[missing].tolist())
         )
-        if rows.any()
-    )
+    unknown = (index < 0) & ~missing
+    if unknown.any():
+        raw = in_all_rows(parts, [None if v is None else v.astype(np.str_) for v in labels], "")
+        shown = ", ".join(sorted(set(raw[unknown].tolist()))[:5])
+        yield Finding(
+            "unknown-label",
+            Severity.WARNING,
+            f"{unknown.sum():,} labels name no class: {shown}",
+            "packing leaves them out; give them a label to keep them",
+            tuple(names[unknown].tolist()),
+        )
 
 
 def _roles(part: SplitArrays) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -110,19 +109,25 @@ def _left_out(layout: Layout) -> Iterator[Finding]:
             layout.ignored,
         ),
         (
-            "unread-kind",
-            Severity.WARNING,
-            f"{_count(left_out.unread_images, 'image')} of kinds that are not read"
-            f" ({_suffixes(left_out.unread_images)})",
-            "convert them to PNG or JPEG",
-            left_out.unread_images,
-        ),
-        (
             "link-to-folder",
             Severity.WARNING,
             f"{_count(left_out.links, 'link')} to folders, not followed",
-            "copy what they lead to into the folder",
+            "leave --no-links out, or copy what they lead to into the folder",
             left_out.links,
+        ),
+        (
+            "links-followed",
+            Severity.NOTE,
+            f"{_count(layout.followed, 'link')} to folders, followed",
+            "nothing to do; to leave them out pass --no-links",
+            layout.followed,
+        ),
+        (
+            "folder-met-again",
+            Severity.WARNING,
+            f"{_count(left_out.repeated, 'folder')} met again by a link and not read a second time",
+            "remove the link, or what it leads to, where the other of the two is meant",
+            left_out.repeated,
         ),
         (
             "folder-closed",
@@ -141,7 +146,7 @@ def _left_out(layout: Layout) -> Iterator[Finding]:
         (
             "no-images",
             Severity.NOTE,
-            f"left out: {_count(passed, 'file')} that are hidden or no images",
+            f"left out: {_count(passed, 'file')}, hidden or no images",
             "nothing to do",
             passed,
         ),
@@ -156,10 +161,6 @@ def _finding(code: str, severity: Severity, what: str, fix: str, files: Sequence
 
 def _count(things: Sequence[str], name: str) -> str:
     return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")
-
-
-def _suffixes(names: Sequence[str]) -> str:
-    return ", ".join(sorted({os.path.splitext(name)[1].lower() for name in names}))
 
 
 def _first_folder(path: str) -> str:

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from eactf.errors import DataError, EactfError, UnsafeFileError
+from eactf.foreign import reason_of
 from eactf.intake.sources.stored_array import (
     MAX_ARRAYS,
     PIECE,
@@ -66,7 +67,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise
     except _DAMAGE as error:
         raise DataError(
-            f"{path} is damaged: {error}", hint="copy it again from where it came from"
+            f"{path} is damaged: {reason_of(error)}", hint="copy it again from where it came from"
         ) from error
 
 
@@ -131,7 +132,7 @@ def _dtype(path: Path, name: str, dataset: h5py.h5d.DatasetID) -> np.dtype:
     try:
         dtype: np.dtype = np.dtype(dataset.dtype)
     except TypeError as error:
-        raise DataError(f"{path}: {name}: {error}") from None
+        raise DataError(f"{path}: {name}: {reason_of(error)}") from None
     if dtype.hasobject or dtype.kind not in "biufS" or dtype.shape or dtype.itemsize == 0:
         raise DataError(
             f"{path}: {name}: expected numbers, booleans or texts, received {dtype}",

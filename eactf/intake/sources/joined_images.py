@@ -30,6 +30,10 @@ class JoinedImages:
         part, inside = self._find(row)
         return part.bytes_on_disk(inside)
 
+    def digest(self, row: int) -> int:
+        part, inside = self._find(row)
+        return part.digest(inside)
+
     def _find(self, row: int) -> tuple[Images, int]:
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} images")

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eactf.errors import DataError
+from eactf.intake.image_kinds import is_unread_name
 from eactf.intake.sources.spellings import tidy
 from eactf.intake.sources.splits import split_named
 from eactf.intake.sources.walking import LeftOut, Walk, printable
 from eactf.packed.records import SPLITS
+from eactf.wording import counted
 
 __all__ = ["ClassFolder", "Layout", "read_layout"]
 
@@ -35,7 +37,7 @@ class Layout:
 
     `splits` maps the split folders to indices of `SPLITS`; it is empty where the class folders lie
     straight in the root, which is all training data then. `loose` are images beside the class
-    folders, `ignored` folders beside the split folders.
+    folders, `ignored` folders beside the split folders, `followed` links to folders.
     """
 
     root: Path
@@ -44,24 +46,32 @@ class Layout:
     loose: tuple[str, ...]
     ignored: tuple[str, ...]
     left_out: LeftOut
+    followed: tuple[str, ...] = ()
 
 
-def read_layout(root: Path) -> Layout:
+def read_layout(root: Path, *, follow_links: bool = True) -> Layout:
     """Walk through `root`; `DataError` where no class folder with an image is found."""
-    walk = Walk(root)
+    walk = Walk(root, follow_links)
     top, loose = walk.inside("")
     splits = _split_folders(walk, top)
-    parents = list(splits) or [""]
+    children = {"": top}
+    if splits:
+        children = {}
+        for parent in sorted(splits, key=walk.is_link):  # a folder counts by its own name
+            children[parent], beside = walk.inside(parent)
+            loose += beside
+    images = walk.images_below([child for inside in children.values() for child in inside])
     folders = []
-    for parent in parents:
-        children, beside = walk.inside(parent) if splits else (top, [])
-        loose += beside
-        for child in children:
+    for parent in splits or [""]:
+        for child in children[parent]:
+            if child in walk.left_out.repeated:
+                continue  # a link to another class folder is no class
             name = printable(tidy(child.split("/")[-1])) or repr(child)
-            images = tuple(walk.images_below(child))
-            folders.append(ClassFolder(child, splits.get(parent, 0), name, images))
+            folders.append(ClassFolder(child, splits.get(parent, 0), name, tuple(images[child])))
     ignored = tuple(folder for folder in top if splits and folder not in splits)
-    layout = Layout(root, splits, tuple(folders), tuple(loose), ignored, walk.left_out)
+    layout = Layout(
+        root, splits, tuple(folders), tuple(loose), ignored, walk.left_out, tuple(walk.followed)
+    )
     _check_holds_images(layout)
     return layout
 
@@ -86,18 +96,17 @@ def _split_folders(walk: Walk, top: list[str]) -> dict[str, int]:
 
 
 def _check_holds_images(layout: Layout) -> None:
-    if any(folder.images for folder in layout.folders):
+    if any(not is_unread_name(image) for folder in layout.folders for image in folder.images):
         return
     raise DataError(f"{layout.root}: {_problem(layout)}", hint=_next_step(layout))
 
 
 def _problem(layout: Layout) -> str:
     if layout.loose:
-        count = "1 image" if len(layout.loose) == 1 else f"{len(layout.loose)} images"
+        count = counted(len(layout.loose), "image")
         return f"{count}, but no class folders; {_EXPECTED}"
-    if layout.left_out.unread_images:
-        example = layout.left_out.unread_images[0]
-        return f"no image of a kind that can be read, but for example {example}"
+    if unread := _unread(layout):
+        return f"no image of a kind that can be read, but for example {unread[0]}"
     return f"no images in class folders; {_EXPECTED}"
 
 
@@ -109,7 +118,11 @@ def _next_step(layout: Layout) -> str:
     if left_out.closed:
         return f"{left_out.closed[0]} cannot be opened; allow reading it"
     if left_out.links:
-        return f"{left_out.links[0]} is a link to a folder, which is not followed; copy it here"
-    if left_out.unread_images:
+        return f"{left_out.links[0]} is a link to a folder: leave --no-links out, or copy it here"
+    if _unread(layout):
         return "convert them to PNG or JPEG"
     return "sort the images into one folder a class, or list them in a CSV file: path,label"
+
+
+def _unread(layout: Layout) -> list[str]:
+    return [image for folder in layout.folders for image in folder.images if is_unread_name(image)]

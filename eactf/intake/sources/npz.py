@@ -8,7 +8,6 @@ is taken only when its header, the archive's directory and the file's size agree
 from __future__ import annotations
 
 import struct
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from typing import IO, Literal
 import numpy as np
 
 from eactf.errors import DataError, UnsafeFileError
+from eactf.foreign import reason_of
+from eactf.intake.sources.npy_header import read_npy_header
 from eactf.intake.sources.stored_array import (
     MAX_ARRAYS,
     PIECE,
@@ -71,7 +72,9 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (NotImplementedError, *_BROKEN) as error:
-        raise DataError(f"{path} is no NPZ file, or damaged: {error}", hint=_AGAIN) from error
+        raise DataError(
+            f"{path} is no NPZ file, or damaged: {reason_of(error)}", hint=_AGAIN
+        ) from error
 
 
 def _check_directory(path: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -132,7 +135,7 @@ def read_npy(path: Path) -> np.ndarray:
             size = prod(header.shape) * header.dtype.itemsize
             content = file.read(size) if size <= path.stat().st_size else b""
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {reason_of(error)}") from error
     if len(content) != size:
         raise _unsafe(path, f"declares {size:,} bytes, more than the file has")
     flat: np.ndarray = np.frombuffer(content, header.dtype)
@@ -140,21 +143,7 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def _read_header(path: Path, name: str, stream: IO[bytes]) -> _Header:
-    try:
-        version = np.lib.format.read_magic(stream)
-        readers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        if version not in readers:
-            raise ValueError(f"version {version} of the format")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-            shape, fortran, dtype = readers[version](stream)
-    except (zipfile.BadZipFile, zlib.error):
-        raise
-    except Exception as error:  # NumPy tokenizes and parses the header as Python text
-        raise DataError(f"{path}: {name} has no header of an array: {error}", hint=_AGAIN) from None
+    shape, fortran, dtype = read_npy_header(f"{path}: {name}", stream)
     if dtype.hasobject:
         raise UnsafeFileError(
             f"{path}: {name} holds Python objects, and reading them runs code from the file",

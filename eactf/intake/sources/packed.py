@@ -55,7 +55,7 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
         names=_names(present, parts),
         splits=np.concatenate(splits),
         given=np.concatenate([part.given for part in parts]),
-        images=JoinedImages([ArrayImages(part.images) for part in parts]),
+        images=JoinedImages([ArrayImages(part.images, part.digests) for part in parts]),
         ids=np.concatenate([part.ids for part in parts]),
         clean=join(lambda part: part.clean, -1),
         labels=_by_name(label_sets, lambda name: join(lambda part: part.labels.get(name), -1)),

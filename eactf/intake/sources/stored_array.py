@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from eactf.errors import DataError, UnsafeFileError
+from eactf.foreign import reason_of
 
 __all__ = ["MAX_ARRAYS", "PIECE", "SUSPECT", "StoredArray", "check_expansion", "spool"]
 
@@ -79,7 +80,9 @@ def spool(
                 file.write(piece)
             file.flush()
         except OSError as error:
-            raise DataError(f"unpacking into {tempfile.gettempdir()} failed: {error}") from error
+            raise DataError(
+                f"unpacking into {tempfile.gettempdir()} failed: {reason_of(error)}"
+            ) from error
         if file.tell() != size:
             raise DataError(f"an array ended after {file.tell():,} of {size:,} bytes")
         return np.memmap(file, dtype, mode="r", shape=shape, order=order)

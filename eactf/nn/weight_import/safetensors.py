@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from eactf.errors import DataError, EactfError
+from eactf.foreign import reason_of
 from eactf.nn.weight_import.tensors import (
     KINDS,
     StoredTensor,
@@ -59,7 +60,7 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
     except EactfError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
-        raise damaged(path, f"its header cannot be read ({reason})") from reason
+        raise damaged(path, f"its header cannot be read ({reason_of(reason)})") from reason
 
 
 def _tensor(path: Path, name: str, entry: Any, values_start: int) -> StoredTensor:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from eactf.errors import DataError, UnsafeFileError
+from eactf.foreign import reason_of
 from eactf.nn.weight_import.tensors import KINDS, SUSPECT, damaged, too_large
 from eactf.nn.weight_import.torch_pickles import load_checkpoint_pickle
 from eactf.safe_pickle import load_pickle
@@ -73,7 +74,7 @@ def _telling_damage(path: Path) -> Iterator[None]:
         OSError,  # places outside the file
         struct.error,
     ) as reason:
-        raise damaged(path, reason) from reason
+        raise damaged(path, reason_of(reason)) from reason
 
 
 def _folder(path: Path, members: dict[str, zipfile.ZipInfo]) -> str:

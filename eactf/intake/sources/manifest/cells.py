@@ -9,7 +9,7 @@ from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.sources.manifest.columns import Roles
 from eactf.intake.sources.manifest.tables import Table
-from eactf.intake.sources.manifest.vocabulary import is_missing
+from eactf.intake.sources.missing import is_missing
 
 __all__ = ["Cells", "read_cells"]
 

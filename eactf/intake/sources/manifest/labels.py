@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 
 from eactf.errors import UsageError
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.sources.clean_flags import FLAG_NAMES, is_flag, refuse_flags, says_yes_or_no
 from eactf.intake.sources.manifest.cells import Cells
-from eactf.intake.sources.manifest.columns import Roles
+from eactf.intake.sources.manifest.columns import Roles, plain
 from eactf.intake.sources.manifest.vocabulary import Vocabulary, build_vocabulary
 from eactf.intake.sources.manifest.votes import (
     Votes,
@@ -21,6 +23,12 @@ from eactf.intake.sources.manifest.votes import (
     read_votes,
     votes_among,
     votes_findings,
+)
+from eactf.intake.sources.missing import (
+    choose_missing,
+    is_missing,
+    missing_finding,
+    missing_note,
 )
 from eactf.intake.sources.options import SourceOptions
 from eactf.packed.layout import LABEL_NAME
@@ -62,6 +70,7 @@ def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) 
 
     Raises `DataError` where the labels are no classes or the votes no numbers.
     """
+    _check_clean(path, cells, roles, options)
     if roles.label is None:
         found = _by_votes(path, cells, roles, options)
     else:
@@ -83,6 +92,23 @@ def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) 
     )
 
 
+def _check_clean(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> None:
+    """Refuse a column that may hold true labels or flags, unless the user says which."""
+    if options.clean is not None or roles.label is None:
+        return
+    labels = set(cells.columns[roles.label])
+    missing = choose_missing(labels, options.missing)
+    classes = {text for text in labels if text not in missing}
+    flags = [i for i in roles.others if i in cells.columns and plain(roles.names[i]) in FLAG_NAMES]
+    for i in (roles.clean, *flags):
+        if i is None:
+            continue
+        name = roles.names[i]
+        values = {text for text in cells.columns[i] if not is_missing(text) and text != "-1"}
+        if i == roles.clean or says_yes_or_no(values):
+            refuse_flags(path.name, name, values, classes, classes=len(classes))
+
+
 def _by_column(
     path: Path, cells: Cells, roles: Roles, label: int, options: SourceOptions
 ) -> _Given:
@@ -91,7 +117,8 @@ def _by_column(
     positions = roles.votes or votes_among(cells, roles, vocabulary.class_names)
     votes = read_votes(path, cells, roles, positions) if positions else None
     findings = tuple(_unlabelled(path, cells, cells.columns[label], given))
-    return _Given(vocabulary, given, votes, None, findings, {})
+    said = Counter(text for text in cells.columns[label] if text in vocabulary.missing)
+    return _Given(vocabulary, given, votes, None, findings, missing_note(said))
 
 
 def _by_votes(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> _Given:
@@ -114,8 +141,15 @@ def _vocabulary(
 ) -> Vocabulary:
     found = [i for i in (roles.label, roles.clean) if i is not None]
     columns = {roles.names[i]: cells.columns[i] for i in found}
-    merge = options.merge_spellings
-    return build_vocabulary(path, cells.lines, columns, merge=merge, fixed=fixed)
+    return build_vocabulary(
+        path,
+        cells.lines,
+        columns,
+        merge=options.merge_spellings,
+        missing=options.missing,
+        fixed=fixed,
+        chosen=options.label is not None,
+    )
 
 
 def _label_sets(
@@ -132,6 +166,8 @@ def _label_sets(
         name = _set_name(roles.names[i])
         speaks = any(word in name.lower() for word in _LABEL_WORDS)
         if name in taken or not LABEL_NAME.fullmatch(name) or (vocabulary.numeric and not speaks):
+            continue
+        if is_flag(name, set(cells.columns[i]), classes=len(vocabulary.class_names)):
             continue
         labels = vocabulary.translate(cells.columns[i])
         if labels is not None:
@@ -150,14 +186,10 @@ def _unlabelled(
 ) -> Iterator[Finding]:
     rows = np.flatnonzero(given < 0).tolist()
     if rows:
-        said = sorted({texts[row] for row in rows})
-        shown = ", ".join(repr(text) if text else "nothing" for text in said[:5])
-        yield Finding(
-            "missing-label",
-            Severity.WARNING,
-            f"{path.name}: {len(rows)} of {len(given)} rows have no label (the cell says {shown});"
-            " they are left out",
-            "fill in the labels, or remove the rows",
+        said = Counter(texts[row] for row in rows)
+        yield missing_finding(
+            f"{path.name}: {len(rows)} of {len(given)} rows have no label",
+            said,
             tuple(f"line {cells.lines[row]}" for row in rows),
         )
 

@@ -1,26 +1,27 @@
 """Finding the image files that a manifest names as people write them.
 
 Backslashes, another case, a suffix left out, a composed or decomposed accent, a prefix of another
-machine: the file meant is found where it can be told for certain, and what differs is told.
+machine, an id whose file lies in a folder near the table: the file meant is found where it can be
+told for certain, and what differs is told.
 """
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from eactf.errors import DataError
-from eactf.intake.decode import IMAGE_SUFFIXES
+from eactf.intake.sources.manifest.file_names import Folders, clean
+from eactf.intake.sources.manifest.near import Near, Place, spread
+from eactf.suggestions import command_line
 
 __all__ = ["Located", "locate"]
 
 _NEARLY_ALL = 0.9
-_MOST_FOLDERS = 50  # beside the root that are looked into for a root that fits better
 
 
 @dataclass(frozen=True)
@@ -28,161 +29,128 @@ class Located:
     """The names of the files meant, relative to the root with `/` (absolute where outside it).
 
     `missing` are the rows whose file is not there; `respelled` the rows whose file is named a
-    little differently than the manifest says. `prefix` was taken off all paths ("" if nothing).
+    little differently than the manifest says, `suffixed` those where only a suffix was left out.
+    `prefix` was taken off all paths ("" if nothing). `folders` are those in which the files lie
+    where the paths do not say so themselves.
     """
 
     names: list[str]
     missing: list[int]
     respelled: list[int]
+    suffixed: list[int]
     prefix: str = ""
+    folders: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Located], rows: Sequence[Sequence[int]]) -> Located:
+        """One of several, whose rows are `rows` of it."""
+        names = [""] * sum(map(len, rows))
+        pairs = list(zip(parts, rows, strict=True))
+        for part, places in pairs:
+            for place, name in zip(places, part.names, strict=True):
+                names[place] = name
+        prefixes = dict.fromkeys(part.prefix for part in parts if part.prefix)
+        return cls(
+            names,
+            missing=sorted(places[row] for part, places in pairs for row in part.missing),
+            respelled=sorted(places[row] for part, places in pairs for row in part.respelled),
+            suffixed=sorted(places[row] for part, places in pairs for row in part.suffixed),
+            prefix=", ".join(prefixes),
+            folders=tuple(dict.fromkeys(folder for part in parts for folder in part.folders)),
+        )
+
+    def suffix(self) -> str:
+        """The commonest suffix that was left out, "" where none was."""
+        found = Counter(posixpath.splitext(self.names[row])[1] for row in self.suffixed)
+        return found.most_common(1)[0][0] if found else ""
 
 
-def locate(manifest: Path, texts: Sequence[str], root: Path) -> Located:
-    """The file that each path in `manifest` names; `DataError` where nearly all are not there."""
-    folders = _Folders(root)
-    located = _locate(texts, folders, "")
+def locate(
+    manifest: Path,
+    texts: Sequence[str],
+    near: Near,
+    *,
+    split: int | None = None,
+) -> Located:
+    """The file that each path in `manifest` names.
+
+    Where nearly all are not there they are looked for in the folders `near` the root, first in
+    those named for `split`. Raises `DataError` where they are not found, or in several folders.
+    """
+    root = near.root
+    located = _locate(texts, near.inside(""), Place(""))
     if len(located.missing) <= _NEARLY_ALL * len(texts):
         return located
-    missing = [_clean(texts[row]) for row in located.missing]
-    found = _better_root(missing, root)
-    if found and found[0] == root:
-        again = _locate(texts, folders, found[1])
-        if len(again.missing) <= _NEARLY_ALL * len(texts):
-            return again
+    missing = [clean(texts[row]) for row in located.missing]
+    places = near.places(missing, split)
     what = f"{manifest}: {len(missing)} of {len(texts)} images are not there"
-    raise _nearly_all_missing(what, missing[0], root, found)
+    if len(places) == 1:
+        return _locate(texts, near.inside(places[0].folder), places[0])
+    if places:
+        raise _ambiguous(manifest, missing[0], root, places)
+    scattered = near.scattered([clean(text) for text in texts])
+    if scattered is not None:
+        return _scattered(texts, scattered)
+    raise _nearly_all_missing(what, missing, root)
 
 
-def _locate(texts: Sequence[str], folders: _Folders, prefix: str) -> Located:
-    located = Located([], [], [], prefix)
+def _locate(texts: Sequence[str], folders: Folders, place: Place) -> Located:
+    located = Located([], [], [], [], place.prefix, (place.folder,) if place.folder else ())
     for row, text in enumerate(texts):
         # A backslash is a separator unless there is a file named with one.
-        plain = _clean(text).removeprefix(prefix)
-        literal = text if "\\" in text and not prefix and folders.find(text) == text else plain
+        plain = clean(text).removeprefix(place.prefix)
+        literal = (
+            text if "\\" in text and not place.prefix and folders.find(text) == text else plain
+        )
         written, name = folders.relative(literal), folders.find(literal)
-        if name is None:
-            located.missing.append(row)
-        elif name != written:
-            located.respelled.append(row)
-        located.names.append(written if name is None else name)
+        _note(located, row, written, name)
+        located.names.append(posixpath.join(place.folder, written if name is None else name))
     return located
 
 
-class _Folders:
-    """The folders below a root, each read once."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._absolute = root.absolute().as_posix().rstrip("/") + "/"
-        self._known: dict[str, _Folder] = {}
-
-    def find(self, name: str) -> str | None:
-        """The file that is meant by `name`; None where there is none or it could be several."""
-        parent, base = posixpath.split(self.relative(name))
-        folder = self._folder(parent)
-        if not folder.there:
-            parent = self._respelled(parent)
-            folder = self._folder(parent)
-        found = folder.match(base)
-        return None if found is None else posixpath.join(parent, found)
-
-    def relative(self, name: str) -> str:
-        """`name` without the root, where it begins with it."""
-        return name.removeprefix(self._absolute)
-
-    def _folder(self, path: str) -> _Folder:
-        if path not in self._known:
-            self._known[path] = _Folder.read(self._root / path)
-        return self._known[path]
-
-    def _respelled(self, path: str) -> str:
-        """The folder meant by `path`, part by part from the root."""
-        at = ""
-        for part in path.split("/"):
-            at = posixpath.join(at, self._folder(at).match(part) or part) if part else at
-        return at
+def _scattered(texts: Sequence[str], files: Sequence[str | None]) -> Located:
+    folders = dict.fromkeys(posixpath.dirname(file) for file in files if file is not None)
+    located = Located([], [], [], [], "", tuple(folders))
+    for row, (text, file) in enumerate(zip(texts, files, strict=True)):
+        _note(located, row, clean(text), None if file is None else posixpath.basename(file))
+        located.names.append(clean(text) if file is None else file)
+    return located
 
 
-@dataclass
-class _Folder:
-    """The names in a folder, also by their spelling without case and by their stem."""
-
-    there: bool
-    names: frozenset[str]
-    folded: dict[str, list[str]] = field(default_factory=dict)
-    stems: dict[str, list[str]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> _Folder:
-        try:
-            return cls(True, frozenset(os.listdir(path)))
-        except (OSError, ValueError):
-            return cls(False, frozenset())
-
-    def match(self, name: str) -> str | None:
-        if name in self.names or name == "..":
-            return name
-        if self.names and not self.folded:
-            self._index()
-        found = self.folded.get(_fold(name), [])
-        if not found and not name.lower().endswith(tuple(IMAGE_SUFFIXES)):
-            found = self.stems.get(_fold(name), [])
-        return found[0] if len(found) == 1 else None
-
-    def _index(self) -> None:
-        for name in self.names:
-            self.folded.setdefault(_fold(name), []).append(name)
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in IMAGE_SUFFIXES:
-                self.stems.setdefault(_fold(stem), []).append(name)
+def _note(located: Located, row: int, written: str, name: str | None) -> None:
+    """Keep in what the name of the file differs from what is written."""
+    if name is None:
+        located.missing.append(row)
+    elif name != written:
+        only_suffix = posixpath.splitext(name)[0] == written
+        (located.suffixed if only_suffix else located.respelled).append(row)
 
 
-def _clean(text: str) -> str:
-    """A path with `/` between its parts and without parts that say nothing."""
-    text = text.replace("\\", "/")
-    start = "/" if text.startswith("/") else ""
-    return start + "/".join(part for part in text.split("/") if part not in ("", "."))
+def _ambiguous(manifest: Path, first: str, root: Path, places: Sequence[Place]) -> DataError:
+    found = [f"{place.folder or '.'}/" for place in places]
+    shown = " and in ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+    return DataError(
+        f"{manifest}: the images that it names, such as {first}, are in {shown}; which are meant"
+        " cannot be told",
+        hint="choose with --root: "
+        + ", or ".join(command_line("--root", root / place.folder) for place in places[:3]),
+    )
 
 
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _better_root(missing: Sequence[str], root: Path) -> tuple[Path, str] | None:
-    """A root and a prefix to take off, by which a few of the missing files are found."""
-    few = missing[:: max(1, len(missing) // 5)][:5]
-    parts = few[0].split("/")
-    for base in _bases(root):
-        for dropped in range(len(parts)):
-            prefix = "/".join(parts[:dropped]) + "/" if dropped else ""
-            if not prefix and base == root:
-                continue
-            if all(n.startswith(prefix) and _there(base, n[len(prefix) :]) for n in few):
-                return base, prefix
+def _above(missing: Sequence[str], root: Path) -> Path | None:
+    """The folder above the root from which a few of the missing files are found."""
+    few = spread(missing, 5)
+    for base in list(root.absolute().parents)[:3]:
+        folders = Folders(base)
+        if all((found := folders.find(n)) and (base / found).is_file() for n in few):
+            return base
     return None
 
 
-def _bases(root: Path) -> Iterator[Path]:
-    yield root
-    here = root.absolute()
-    try:
-        inside = sorted(entry for entry in here.iterdir() if entry.is_dir())
-    except OSError:
-        inside = []
-    yield from inside[:_MOST_FOLDERS]
-    yield from list(here.parents)[:3]
-
-
-def _there(base: Path, name: str) -> bool:
-    return any((base / f"{name}{suffix}").is_file() for suffix in ("", *IMAGE_SUFFIXES))
-
-
-def _nearly_all_missing(
-    what: str, first: str, root: Path, found: tuple[Path, str] | None
-) -> DataError:
-    what += f", the first of them {root / first}"
-    if re.match(r"(https?|ftp|s3|gs):/", first):
+def _nearly_all_missing(what: str, missing: Sequence[str], root: Path) -> DataError:
+    what += f", the first of them {root / missing[0]}"
+    if re.match(r"(https?|ftp|s3|gs):/", missing[0]):
         return DataError(what, hint="nothing is downloaded: fetch the images first")
-    if found:
-        return DataError(what, hint=f"they are found with --root {found[0]}")
+    if above := _above(missing, root):
+        return DataError(what, hint=f"they are found with {command_line('--root', above)}")
     return DataError(what, hint="say which folder the paths start from: --root FOLDER")

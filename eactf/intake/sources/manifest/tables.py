@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from eactf.errors import DataError
+from eactf.foreign import reason_of
 from eactf.intake.decode import IMAGE_SUFFIXES
+from eactf.intake.sources.splits import split_named
 
-__all__ = ["Row", "Table", "names_an_image", "open_table"]
+__all__ = ["Row", "Table", "example_header", "names_an_image", "open_table"]
 
 Row = tuple[int, list[str]]
 """A row's line in the file (the last one, where it runs over several) and its cells."""
@@ -24,7 +26,8 @@ Row = tuple[int, list[str]]
 _DELIMITERS = ",;\t|"
 _USUAL = {".csv": ",", ".tsv": "\t"}
 _SUFFIXES = "|".join(suffix[1:] for suffix in sorted(IMAGE_SUFFIXES))
-_IMAGE_AND_LABEL = re.compile(rf"(\S.*\.(?:{_SUFFIXES}))\s+(\S+)", re.IGNORECASE)
+_IMAGE_AND_CELLS = re.compile(rf"(\S.*?\.(?:{_SUFFIXES}))((?:\s+\S+)+)", re.IGNORECASE)
+_HEADER_CELLS = re.compile(r"[\s,;|]+")
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _HEADER = "expected a header line, for example: path,label"
 _UTF8 = "save it as UTF-8 (in Excel: 'CSV UTF-8')"
@@ -42,7 +45,7 @@ class Table:
     """A text table whose form is known.
 
     `header` is None where the first line is data already. `delimiter` is None for a list with
-    blanks between image and label.
+    blanks between its cells.
     """
 
     path: Path
@@ -53,10 +56,17 @@ class Table:
     def rows(self) -> Iterator[Row]:
         """The rows below the header, `width` cells each.
 
-        Short rows are filled up with empty cells. Raises `DataError` with file and line.
+        Short rows are filled up with empty cells; those of a list have to be whole. Raises
+        `DataError` with file and line.
         """
         below = islice(_read(self.path, self.delimiter), self.header is not None, None)
         for line, cells in below:
+            if self.delimiter is None and len(cells) != self.width:
+                raise DataError(
+                    f"{self.path}, line {line}: expected {self.width} words with blanks between"
+                    f" them, as in the first line, received {len(cells)}: {' '.join(cells)[:120]}",
+                    hint="write a CSV file instead, with the header path,label",
+                )
             if any(cells[self.width :]):
                 raise DataError(
                     f"{self.path}, line {line}: expected {self.width} cells,"
@@ -64,6 +74,10 @@ class Table:
                     hint="put a cell that holds the delimiter itself between double quotes",
                 )
             yield line, (cells + [""] * (self.width - len(cells)))[: self.width]
+
+    def sample(self, most: int) -> list[list[str]]:
+        """The cells of the first rows, `most` of them."""
+        return [cells for _, cells in islice(self.rows(), most)]
 
 
 def open_table(path: Path, *, has_header: bool = False) -> Table:
@@ -73,9 +87,9 @@ def open_table(path: Path, *, has_header: bool = False) -> Table:
     always is. Raises `DataError` for a file that is no UTF-8 text, or is empty.
     """
     first, second = _first_lines(path)
-    delimiter = _delimiter(path, first)
+    delimiter = None if _heads_a_list(first, second) else _delimiter(path, first)
     if delimiter is None:
-        return Table(path, None, _list_header(path, first, second, has_header), 2)
+        return _open_list(path, first, second, has_header)
     _, cells = next(_read(path, delimiter))
     is_header = has_header or not any(map(names_an_image, cells))
     return Table(path, delimiter, tuple(cells) if is_header else None, len(cells))
@@ -98,7 +112,8 @@ def _read(path: Path, delimiter: str | None) -> Iterator[Row]:
                     yield line, cells
     except csv.Error as error:
         raise DataError(
-            f"{path}, after line {line}: {error}", hint="is a closing double quote missing?"
+            f"{path}, after line {line}: {reason_of(error)}",
+            hint="is a closing double quote missing?",
         ) from error
     except UnicodeDecodeError:
         raise DataError(f"{path}, line {_undecodable(path)}: not UTF-8 text", hint=_UTF8) from None
@@ -113,29 +128,52 @@ def _parsed(file: TextIO, delimiter: str) -> Iterator[Row]:
 
 
 def _listed(path: Path, file: TextIO) -> Iterator[Row]:
+    """The lines of a list; the header's cells may have other signs between them."""
     for line, text in enumerate(file, start=1):
-        text = text.strip()
-        match = _IMAGE_AND_LABEL.fullmatch(text)
-        if match:
-            yield line, list(match.groups())
-        elif line == 1 and len(text.split()) == 2:
-            yield line, text.split()
-        elif text:
-            raise DataError(
-                f"{path}, line {line}: expected an image, blanks and a label, received"
-                f" {text[:80]!r}",
-                hint="write a CSV file instead, with the header path,label",
-            )
+        if text := text.strip():
+            yield line, _list_cells(text) if line > 1 else _first_cells(text)
 
 
-def _list_header(path: Path, first: str, second: str, has_header: bool) -> tuple[str, ...] | None:
-    """The header of a list with blanks between image and label, if it has one."""
-    if not has_header and _IMAGE_AND_LABEL.fullmatch(first):
-        return None
-    header = tuple(first.split())
-    if len(header) == 2 and _IMAGE_AND_LABEL.fullmatch(second):
-        return header
+def _open_list(path: Path, first: str, second: str, has_header: bool) -> Table:
+    """The form of a list with blanks between its cells."""
+    cells, below = _first_cells(first), _list_cells(second)
+    if not has_header and _IMAGE_AND_CELLS.fullmatch(first):
+        return Table(path, None, None, len(cells))
+    if len(cells) > 1 and len(cells) == len(below):
+        return Table(path, None, tuple(cells), len(cells))
+    if len(below) > 1 and not _IMAGE_AND_CELLS.fullmatch(first):
+        raise DataError(
+            f"{path}, line 1: received {first[:80]!r} above rows of {len(below)} cells",
+            hint=f"expected a header of {len(below)} names, for example:"
+            f" {example_header(_list_cells(second), ' ')}",
+        )
     raise DataError(f"{path}, line 1: received {first[:80]!r}", hint=_HEADER)
+
+
+def example_header(cells: Sequence[str], delimiter: str) -> str:
+    """A first line that gives a table's columns names by a row of it.
+
+    >>> example_header(["a.png", "0", "train", "7"], ",")
+    'path,label,split,column4'
+    """
+    names = []
+    for number, cell in enumerate(cells, start=1):
+        role = "path" if names_an_image(cell) else "split" if split_named(cell) is not None else ""
+        role = role or "label"
+        names.append(role if role not in names else f"column{number}")
+    return delimiter.join(names)
+
+
+def _first_cells(text: str) -> list[str]:
+    """The cells of a list's first line, a row or a header."""
+    match = _IMAGE_AND_CELLS.fullmatch(text)
+    return _list_cells(text) if match else [cell for cell in _HEADER_CELLS.split(text) if cell]
+
+
+def _list_cells(text: str) -> list[str]:
+    """A line of a list: an image, whose name may hold blanks, and words; or words alone."""
+    match = _IMAGE_AND_CELLS.fullmatch(text)
+    return [match[1], *match[2].split()] if match else text.split()
 
 
 def _first_lines(path: Path) -> tuple[str, str]:
@@ -152,6 +190,16 @@ def _first_lines(path: Path) -> tuple[str, str]:
     if not lines:
         raise DataError(f"{path} is empty", hint=_HEADER)
     return lines[0], lines[1] if len(lines) > 1 else ""
+
+
+def _heads_a_list(first: str, second: str) -> bool:
+    """Whether a header with commas stands over rows with blanks between their cells."""
+    return (
+        any(mark in first for mark in _DELIMITERS)
+        and not any(mark in second for mark in _DELIMITERS)
+        and len(_list_cells(second)) == len(_first_cells(first)) > 1
+        and not any(map(names_an_image, _first_cells(first)))
+    )
 
 
 def _delimiter(path: Path, first: str) -> str | None:

@@ -12,12 +12,12 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
+from eactf.intake.sources.missing import Missing, choose_missing, is_missing, kept_findings
 from eactf.intake.sources.spellings import natural_order, same_spelling, settle_spellings, tidy
+from eactf.suggestions import command_line
 
-__all__ = ["Vocabulary", "build_vocabulary", "is_missing"]
+__all__ = ["Vocabulary", "build_vocabulary"]
 
-_MISSING = frozenset({"", "nan", "null", "na", "n/a", "<na>", "#n/a", "?", "-", "unlabeled"})
-_MISSING |= {"unlabelled", "no label"}
 _DOUBTFUL = frozenset({"unknown", "none", "undefined", "uncertain", "nf", "not a face"})
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d*)?", re.ASCII)
 _FEW = 20  # labelled samples, up to which every one may be a class of its own
@@ -27,13 +27,14 @@ _FEW = 20  # labelled samples, up to which every one may be a class of its own
 class Vocabulary:
     """The classes of a manifest and how its labels spell them.
 
-    `index` gives the class of every label as it is written, -1 where it says that there is none.
-    `numeric` says whether the labels are whole numbers.
+    `index` gives the class of every label as it is written, -1 where it says that there is none,
+    which `missing` knows. `numeric` says whether the labels are whole numbers.
     """
 
     class_names: tuple[str, ...]
     index: Mapping[str, int]
     numeric: bool
+    missing: Missing
     findings: tuple[Finding, ...]
 
     def indices(self, texts: Sequence[str]) -> np.ndarray:
@@ -53,7 +54,7 @@ class Vocabulary:
             spelled = alike.get(same_spelling(text), set())
             if text in self.index:
                 found[text] = self.index[text]
-            elif is_missing(text):
+            elif text in self.missing or is_missing(text):
                 found[text] = -1
             elif len(spelled) == 1:
                 (found[text],) = spelled
@@ -70,43 +71,50 @@ def build_vocabulary(
     columns: Mapping[str, Sequence[str]],
     *,
     merge: bool,
+    missing: Sequence[str] | None = None,
     fixed: Sequence[str] = (),
+    chosen: bool = False,
 ) -> Vocabulary:
     """The classes in the label columns: `fixed` ones first, then in natural order.
 
-    `lines` are the lines of the cells in the manifest `path`. Raises `DataError` for numbers that
-    are not whole, for words in one column and numbers in another, for a class a sample.
+    `lines` are the lines of the cells in the manifest `path`. `missing` are the labels that the
+    user says are none, None where `choose_missing` is to decide. Raises `DataError` for numbers
+    that are not whole, for words in one column and numbers in another, and, unless the user has
+    `chosen` the column, for a class a sample.
     """
     counts = Counter(text for cells in columns.values() for text in cells)
-    words = [text for text in counts if not is_missing(text)]
+    none = choose_missing((*counts, *fixed), missing)
+    words = [text for text in counts if text not in none]
     numeric = bool(words) and not fixed and all(map(_NUMBER.fullmatch, words))
     if numeric:
         _check_whole(path, lines, columns)
     elif not fixed:
-        _check_same_kind(path, columns)
+        _check_same_kind(path, columns, none)
     read = _number if numeric else tidy
-    name_of = {text: name for text in words if (name := read(text))}
+    name_of = {text: read(text) for text in words}
     total = Counter(dict.fromkeys(fixed, 0))
     for text, name in name_of.items():
         total[name] += counts[text]
     class_of, findings = settle_spellings(total, merge=merge and not fixed)
-    names = (*fixed, *natural_order(set(class_of.values()) - set(fixed)))
-    _check_classes(path, names, sum(total.values()), columns)
+    new = set(class_of.values()) - set(fixed)
+    names = (*fixed, *(sorted(new, key=int) if numeric else natural_order(new)))
+    if not chosen:
+        _check_repeats(path, names, sum(total.values()), columns, numeric=numeric)
+    if not names:
+        column = ", ".join(columns)
+        raise DataError(
+            f"{path}: no cell of {column} is a label", hint="name another column: --label NAME"
+        )
     position = {name: index for index, name in enumerate(names)}
     index = {text: position[class_of[name]] for text, name in name_of.items()}
     index = dict.fromkeys(counts, -1) | index
-    return Vocabulary(names, index, numeric, (*findings, *_doubts(path, total)))
-
-
-def is_missing(text: str) -> bool:
-    """Whether a cell says that there is no value."""
-    return text.lower() in _MISSING
+    doubts = (*kept_findings(path.name, none, counts), *_doubts(path, total, none))
+    return Vocabulary(names, index, numeric, none, (*findings, *doubts))
 
 
 def _number(text: str) -> str:
-    """A whole number as a class name, "" where it is negative: the usual mark of no label."""
-    number = int(text.split(".")[0])
-    return str(number) if number >= 0 else ""
+    """A whole number as a class name, however it is written."""
+    return str(int(text.split(".")[0]))
 
 
 def _check_whole(path: Path, lines: Sequence[int], columns: Mapping[str, Sequence[str]]) -> None:
@@ -119,13 +127,12 @@ def _check_whole(path: Path, lines: Sequence[int], columns: Mapping[str, Sequenc
                 )
 
 
-def _check_same_kind(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
+def _check_same_kind(path: Path, columns: Mapping[str, Sequence[str]], missing: Missing) -> None:
     """Refuse columns of which one names classes and the other numbers them."""
-    numbered = {
-        name: all(_NUMBER.fullmatch(text) for text in set(cells) if not is_missing(text))
-        for name, cells in columns.items()
-        if not all(map(is_missing, cells))
+    labels = {
+        name: {text for text in cells if text not in missing} for name, cells in columns.items()
     }
+    numbered = {name: all(map(_NUMBER.fullmatch, texts)) for name, texts in labels.items() if texts}
     if len(set(numbered.values())) > 1:
         words = next(name for name, is_number in numbered.items() if not is_number)
         numbers = next(name for name, is_number in numbered.items() if is_number)
@@ -135,23 +142,34 @@ def _check_same_kind(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _check_classes(
-    path: Path, names: Sequence[str], labelled: int, columns: Mapping[str, Sequence[str]]
+def _check_repeats(
+    path: Path,
+    names: Sequence[str],
+    labelled: int,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    numeric: bool,
 ) -> None:
-    column = ", ".join(columns)
-    if not names:
-        raise DataError(
-            f"{path}: no cell of {column} is a label", hint="name another column: --label NAME"
-        )
-    if labelled > _FEW and len(names) > labelled / 2:
-        raise DataError(
-            f"{path}: {column} has {len(names)} different values in {labelled} cells;"
-            f" these are no classes: {', '.join(names[:3])} ...",
-            hint="name another column: --label NAME",
-        )
+    """Refuse a column of texts or numbers that hardly repeat: names and measures are no classes.
+
+    Numbers without a gap from 0 or 1 on are classes, unless each occurs once: they count rows then.
+    """
+    if labelled <= _FEW or len(names) <= labelled / 2:
+        return
+    numbers = [int(name) for name in names] if numeric else []
+    without_gap = numbers and numbers[-1] - numbers[0] == len(numbers) - 1
+    if without_gap and numbers[0] in (0, 1) and len(names) < labelled:
+        return
+    column = next(iter(columns))
+    raise DataError(
+        f"{path}: {column} has {len(names)} different values in {labelled} cells;"
+        f" these look like no classes: {', '.join(names[:3])} ...",
+        hint="name another column: --label NAME; if they are classes, say so:"
+        f" {command_line('--label', column)}",
+    )
 
 
-def _doubts(path: Path, counts: Mapping[str, int]) -> Iterator[Finding]:
+def _doubts(path: Path, counts: Mapping[str, int], missing: Missing) -> Iterator[Finding]:
     numbers = [name for name in counts if _NUMBER.fullmatch(name)]
     if 0 < len(numbers) < len(counts):
         shown = natural_order(numbers)
@@ -168,6 +186,6 @@ def _doubts(path: Path, counts: Mapping[str, int]) -> Iterator[Finding]:
                 "class-means-no-label",
                 Severity.WARNING,
                 f"{path.name}: {name!r} ({counts[name]} times) counts as a class like any other",
-                "if it says that there is no label, empty those cells",
+                f"if it says that there is no label: {missing.option(name)}",
                 (name,),
             )

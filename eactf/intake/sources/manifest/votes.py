@@ -13,7 +13,7 @@ from eactf.errors import DataError
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.sources.manifest.cells import Cells
 from eactf.intake.sources.manifest.columns import Roles
-from eactf.intake.sources.manifest.vocabulary import is_missing
+from eactf.intake.sources.missing import is_missing
 from eactf.intake.sources.spellings import same_spelling
 from eactf.intake.votes import VoteResult, decide_votes
 

@@ -1,0 +1,50 @@
+"""What was found and what was packed, told to a person in a few lines, on every way in alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from eactf import console
+from eactf.intake.findings import Finding, Severity
+from eactf.intake.pack_report import PackReport
+from eactf.suggestions import command_line
+
+__all__ = ["tell_classes", "tell_findings", "tell_left_out"]
+
+
+def tell_findings(findings: Sequence[Finding], source: Path) -> None:
+    """A line for each finding, and the command that names the files."""
+    for finding in findings:
+        if finding.severity is Severity.NOTE:
+            console.say(f"note: {finding.what}", markup=False)
+        else:
+            console.warn(finding.what)
+    if any(finding.files for finding in findings):
+        command = command_line("eactf", "data", "check", source, "--all")
+        console.say(f"every file by name: {command}", markup=False)
+
+
+def tell_classes(report: PackReport) -> None:
+    """How many images of each class there are in each split, as a table."""
+    console.table(
+        ["class", *report.splits],
+        [
+            *(
+                [name, *(f"{classes[name]:,}" for classes in report.splits.values())]
+                for name in report.class_names
+            ),
+            ["all", *(f"{sum(classes.values()):,}" for classes in report.splits.values())],
+        ],
+    )
+
+
+def tell_left_out(report: PackReport) -> None:
+    """How many images were left out and why; nothing where none was."""
+    left_out = dict(report.reasons)
+    if report.unlabelled:
+        left_out["no label, or one that is not known"] = report.unlabelled
+    if left_out:
+        console.say()
+        rows = [[reason, f"{count:,}"] for reason, count in left_out.items()]
+        console.table(["left out", "images"], rows)

@@ -1,0 +1,27 @@
+"""How counts and short lists of names are put in words, in messages everywhere alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["counted", "enumerated"]
+
+
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """A number with its noun; the plural is the singular with an s where it is not given.
+
+    >>> counted(1, "epoch"), counted(1200, "image"), counted(2, "class", "classes")
+    ('1 epoch', '1,200 images', '2 classes')
+    """
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def enumerated(things: Iterable[str], most: int = 8) -> str:
+    """Things with commas, the first few of many.
+
+    >>> enumerated("abc"), enumerated("abcd", most=2)
+    ('a, b, c', 'a, b and 2 more')
+    """
+    all_of_them = list(things)
+    rest = len(all_of_them) - most
+    return ", ".join(all_of_them[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,56 @@
+"""Every loss in a graph that does not know how many samples a batch has, XLA too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eactf.losses import (
+    class_activation_maps,
+    cross_entropy,
+    flip_consistency,
+    generalized_cross_entropy,
+    mix_by_uncertainty,
+    rank_regularization,
+    relabel_candidates,
+    scale_consistency,
+    smooth_labels,
+)
+from losses.examples import (
+    CAM,
+    FEATURES,
+    HARD,
+    KERNEL,
+    LOG_VARIANCE,
+    LOGITS,
+    MIRRORED,
+    MU,
+    PERMUTATION,
+    SOFT,
+)
+
+UNKNOWN_BATCH = [
+    (lambda x, y, p: cross_entropy(x, p), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: cross_entropy(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: generalized_cross_entropy(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: smooth_labels(p, 6, 0.1), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: rank_regularization(x[:, 0]), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: relabel_candidates(y, p), (LOGITS, SOFT, HARD)),
+    (mix_by_uncertainty, (MU, LOG_VARIANCE, PERMUTATION)),
+    (lambda x, y, p: flip_consistency(x, y), (CAM, MIRRORED, HARD)),
+    (lambda x, y, p: scale_consistency(x, y), (CAM, MIRRORED, HARD)),
+    (lambda x, y, p: class_activation_maps(x, KERNEL), (FEATURES, SOFT, HARD)),
+]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("function, arguments", UNKNOWN_BATCH, ids=lambda x: "")
+def test_a_graph_need_not_know_the_batch(function, arguments, compiled):
+    signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in arguments]
+    graph = tf.function(function, input_signature=signature, jit_compile=compiled, autograph=False)
+    tf.nest.map_structure(
+        lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6),
+        graph(*arguments),
+        function(*arguments),
+    )

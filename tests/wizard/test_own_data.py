@@ -1,0 +1,35 @@
+"""Data of one's own without a recipe: planned as the wizard does by default, and told."""
+
+from __future__ import annotations
+
+import pytest
+
+from eactf.errors import DataError
+from eactf.wizard.own_data import plan_for_own_data
+
+
+def test_the_recipe_is_planned_from_the_data_and_every_reason_is_kept(folder, capsys):
+    path = folder(splits=("train",), count=6)
+    resolved = plan_for_own_data(path, ["train.epochs=3"])
+    recipe = resolved.recipe
+    assert resolved.name == "own-data"
+    assert (recipe.data.source, recipe.data.path) == ("images", str(path))
+    assert recipe.noise.kind == "none"
+    assert recipe.train.epochs == 3
+    assert resolved.sources["train.epochs"] == "--set, 1st"
+    assert resolved.sources["data.path"] == "--data"
+    assert resolved.sources["data.image_size"].startswith("planned, from the data")
+    told = capsys.readouterr().out
+    for word in ("classes", "plan", "because", "eactf wizard"):
+        assert word in told
+
+
+def test_a_method_set_by_the_user_leaves_the_planned_ones_keys_out(folder):
+    path = folder(splits=("train",), count=6)
+    resolved = plan_for_own_data(path, ["method.name=cross_entropy"])
+    assert resolved.recipe.method.name == "cross_entropy"
+
+
+def test_data_that_no_run_can_use_is_refused_before_anything_is_planned(folder):
+    with pytest.raises(DataError, match="no class with two different images"):
+        plan_for_own_data(folder(splits=("train",), count=1))
