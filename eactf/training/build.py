@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from eactf import optimizers
-from eactf.data.pipeline import ImageForm
 from eactf.data.balance import class_quotas
+from eactf.data.pipeline import ImageForm
 from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
 from eactf.foreign import reason_of
