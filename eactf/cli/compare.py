@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -91,11 +92,18 @@ def table_options(command: Any) -> Any:
 @click.argument("subjects", nargs=-1, required=True, metavar="RECIPE|RUN...")
 @click.option("--data", type=FILE_PATH, help="The data for every recipe: packed, or images.")
 @click.option("--methods", metavar="A,B,C", help="Run every recipe with each of these methods.")
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="KEY=A,B,C",
+    help="Run them with each of these values of a key, too; repeatable.",
+)
 @table_options
 def compare(
     subjects: tuple[str, ...],
     data: Path | None,
     methods: str | None,
+    vary: tuple[str, ...],
     wanted: Wanted,
 ) -> None:
     """Compare recipes over several seeds, or runs that are finished.
@@ -103,6 +111,7 @@ def compare(
     \b
     eactf compare quickstart --methods cross_entropy,scn,rul,eac --seeds 3
     eactf compare mine.yaml ferplus-human-small --data ferplus.h5 --seeds 3
+    eactf compare mine.yaml --vary data.balance=none,sqrt --vary method.prior_adjustment=0,1
     eactf compare runs/mine runs/mine-seed1 runs/mine-eac
     """
     from eactf.report.comparison import run_cells
@@ -112,11 +121,11 @@ def compare(
     check_outputs(wanted)
     folders, optimistic = _runs(subjects), wanted.best_on_test
     if folders:
-        given = {"data": data, "methods": methods, "set": wanted.overrides}
+        given = {"data": data, "methods": methods, "vary": vary, "set": wanted.overrides}
         _refuse_beside_runs(**given, seeds=wanted.seeds > 1)
         table = tabulate(finished_rows(folders, optimistic=optimistic), optimistic=optimistic)
     else:
-        cells = _cells(subjects, _method_names(methods), wanted, data)
+        cells = _cells(subjects, _method_names(methods), _variants(vary), wanted, data)
         table = tell_table(run_cells(cells, wanted.folder), optimistic=optimistic)
     show_table(table)
     save_tables(table.csv(), table.markdown(), wanted)
@@ -225,9 +234,25 @@ def _method_names(text: str | None) -> list[str]:
     return names
 
 
+def _variants(vary: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every combination of the values that `--vary` lists, as `key=value` texts."""
+    choices = []
+    for text in vary:
+        key, sign, values = text.partition("=")
+        listed = [value.strip() for value in values.split(",")]
+        if not sign or not key.strip() or "" in listed or len(set(listed)) < len(listed):
+            raise UsageError(
+                f"--vary {text}: expected a key and different values with commas between",
+                hint="such as: --vary data.balance=none,sqrt,class",
+            )
+        choices.append([f"{key.strip()}={value}" for value in listed])
+    return list(itertools.product(*choices))
+
+
 def _cells(
     subjects: Sequence[str],
     methods: Sequence[str],
+    variants: Sequence[tuple[str, ...]],
     wanted: Wanted,
     data: Path | None,
 ) -> list[Cell]:
@@ -237,9 +262,10 @@ def _cells(
         raise UsageError("a recipe is named twice", hint="name each once; --seeds repeats it")
     cells = []
     for subject in subjects:
-        for method in methods:
-            chosen = [*wanted.settings, *([f"method.name={method}"] if method else [])]
-            row = _row_name(subject, method, alone=len(subjects) == 1)
+        for method, variant in itertools.product(methods, variants):
+            named = [f"method.name={method}"] if method else []
+            chosen = [*wanted.settings, *named, *variant]
+            row = _row_name(subject, method, variant, alone=len(subjects) == 1)
             cells += [
                 make_cell(row, subject, seed, overrides=chosen, data=data)
                 for seed in range(wanted.seeds)
@@ -247,8 +273,8 @@ def _cells(
     return cells
 
 
-def _row_name(subject: str, method: str, *, alone: bool) -> str:
-    """What is not the same in all rows: the recipe, the method, or both."""
-    if method and alone:
-        return method
-    return f"{subject}, {method}" if method else subject
+def _row_name(subject: str, method: str, variant: Sequence[str], *, alone: bool) -> str:
+    """What is not the same in all rows: the recipe, the method, the values that vary."""
+    settings = [setting.rpartition(".")[2] for setting in variant]
+    parts = [*([] if alone else [subject]), *([method] if method else []), *settings]
+    return ", ".join(parts) or subject

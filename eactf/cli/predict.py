@@ -19,16 +19,29 @@ __all__ = ["predict"]
 @click.argument("images", nargs=-1, required=True, type=FILE_PATH)
 @click.option("--top", type=click.IntRange(1), default=2, show_default=True, help="Classes shown.")
 @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True)
+@click.option(
+    "--csv",
+    "table",
+    type=FILE_PATH,
+    help="Write a CSV file too: path, predicted class, the probability of each class.",
+)
 @json_option
-def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) -> None:
+def predict(
+    model: Path, images: tuple[Path, ...], top: int, batch_size: int, table: Path | None
+) -> None:
     """Classify IMAGES, files or folders, with MODEL, a model.keras or a run's folder.
 
     A CSV file with a column pixels, as FER2013's test.csv has it, is a table of faces.
 
     \b
     eactf predict model.keras face.png folder/
+    eactf predict model.keras folder/ --csv faces.csv
     eactf predict runs/fer2013 test.csv
     """
+    from eactf.evaluation.prediction_table import check_table, write_table
+
+    if table is not None:
+        check_table(table)
     from eactf.quiet import start_tensorflow
 
     start_tensorflow()
@@ -50,6 +63,12 @@ def predict(model: Path, images: tuple[Path, ...], top: int, batch_size: int) ->
     if rows:
         columns = ["file", "class", "next", *(f"{place}." for place in range(3, shown + 1))]
         console.table(columns[: shown + 1], rows)
+    if table is not None:
+        write_table(table, predicted)
+        console.emit("table", path=str(table), rows=len(rows))
+        console.say(f"\nwrote {counted(len(rows), 'row')} to {table}", markup=False)
+    for sentence in predicted.left_out:
+        console.warn(sentence)
     for path, reason in predicted.bad.items():
         console.emit("unreadable", file=str(path), reason=reason)
         console.warn(f"{path}: {reason}")

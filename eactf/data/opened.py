@@ -14,7 +14,7 @@ from eactf.intake.packing import pack
 from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import is_packed
 from eactf.intake.telling import tell_classes, tell_findings
-from eactf.intake.verdict import ONLY_FOR_TRAINING, look_through, refuse_errors
+from eactf.intake.verdict import look_through, refuse_errors, without_training
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset
 from eactf.progress import counting
@@ -76,9 +76,10 @@ def _packed_now(
     )
     with counting("looking") as progress:
         findings = look_through(listing, max_bad=max_bad, progress=progress)
-    tell_findings(findings, path)
-    accept = ONLY_FOR_TRAINING if options.fewest_classes < 2 else ()
-    refuse_errors(findings, path, accept=accept)
+    if options.fewest_classes < 2:
+        findings = without_training(findings)
+    tell_findings(findings, path, options)
+    refuse_errors(findings, path, options=options)
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"

@@ -11,18 +11,23 @@ import numpy as np
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.pixel_tables import predict_tables, tables_apart
 from eactf.evaluation.storage import find_classifier, open_classifier_file
-from eactf.intake.decode import find_images, read_image
+from eactf.intake.decode import read_image
+from eactf.intake.sources.loose_images import find_images
 
 __all__ = ["PredictedFiles", "predict_files"]
 
 
 @dataclass(frozen=True)
 class PredictedFiles:
-    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why."""
+    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why.
+
+    `left_out` are sentences that say what in the folders was no image, or hidden.
+    """
 
     class_names: tuple[str, ...]
     files: list[tuple[Path, np.ndarray]]
     bad: Mapping[Path, str]
+    left_out: tuple[str, ...] = ()
 
 
 def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
@@ -38,7 +43,8 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
     files: list[tuple[Path, np.ndarray]] = []
     bad: dict[Path, str] = {}
     tables, images = tables_apart(images)
-    paths = find_images(images)
+    found = find_images(images)
+    paths = found.paths
     for start in range(0, len(paths), batch_size):
         readable, batch = [], []
         for path in paths[start : start + batch_size]:
@@ -50,4 +56,4 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
         if batch:
             files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
     faces, unread = predict_tables(stored, tables, batch_size=batch_size)
-    return PredictedFiles(stored.class_names, files + faces, bad | unread)
+    return PredictedFiles(stored.class_names, files + faces, bad | unread, found.left_out)

@@ -10,6 +10,7 @@ from eactf.data.run_record import RunRecord
 from eactf.errors import DataError
 from eactf.packed.identity import digests_of
 from eactf.packed.records import Dataset, Samples
+from eactf.wording import counted
 
 __all__ = ["ALL", "Chosen", "choose_split", "choose_unseen"]
 
@@ -101,6 +102,7 @@ def _changed(dataset: Dataset, change: str) -> str:
 
 
 def _left_out(name: str, trained: int, total: int) -> str:
-    where = f"{total:,} images" if name == ALL else f"{total:,} images of {name}"
+    images = counted(total, "image")
+    where = images if name == ALL else f"{images} of {name}"
     were = "was" if trained == 1 else "were"
     return f"{trained:,} of {where} {were} trained on by this run and left out"

@@ -41,19 +41,19 @@ def lowest_with_classes(recall: float, class_names: Sequence[str]) -> str:
     >>> lowest_with_classes(0.087, ["disgust"])
     '8.70% (disgust)'
     """
-    return f"{recall:.2%} ({enumerated(class_names, most=3)})" if class_names else f"{recall:.2%}"
+    return f"{recall:.2%} ({enumerated(class_names, most=2)})" if class_names else f"{recall:.2%}"
 
 
 def without_images(class_names: Sequence[str], where: str) -> str:
     """The sentence that names the classes of which nothing is known, empty where there are none.
 
     >>> without_images(["fear"], "validation")
-    "validation has no image of 'fear': no recall counts it"
+    "no image of 'fear' in validation: no recall counts it"
     """
     if not class_names:
         return ""
     names = enumerated(repr(name) for name in class_names)
-    return f"{where} has no image of {names}: no recall counts {_them(class_names)}"
+    return f"no image of {names} in {where}: no recall counts {_them(class_names)}"
 
 
 def _them(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from eactf.suggestions import command_line
 __all__ = ["hints_lead_to_packing", "pack_command", "packed_name", "packing_commands"]
 
 _READING = "label|clean|path-column|split-column|votes|vote-rule|missing|root"
-_READING_FLAGS = "merge-spellings|no-links"
+_READING_FLAGS = "merge-spellings"
 _PACKING = "max-bad|size|channels"
 _VALUE = r"(?: (?:'[^']*'|[^\s;,'-][^\s;]*))"
 

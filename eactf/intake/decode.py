@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from eactf.errors import UsageError
 from eactf.intake.image_files import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -26,7 +25,6 @@ __all__ = [
     "REASONS",
     "FileImages",
     "as_array",
-    "find_images",
     "is_grey",
     "orientation",
     "quiet_pillow",
@@ -48,26 +46,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-def find_images(paths: tuple[Path, ...]) -> list[Path]:
-    """The image files among `paths`; folders are searched through, in the order of their names.
-
-    A file named outright is taken whatever its suffix. Raises `UsageError` for a path that is not
-    there and for folders without a single image.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _looks_like_image(file))
-            if not inside:
-                raise UsageError(f"there is no image in {path}")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise UsageError(f"there is no file {path}")
-    return found
 
 
 def read_image(path: Path, *, size: int, channels: int) -> np.ndarray:
@@ -134,12 +112,11 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if tells and orientation(image) >= 5 else (width, height)
 
 
-def _looks_like_image(file: Path) -> bool:
-    return file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
-
-
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """An image from top to bottom in strips of a few megabytes, each with its first row."""
+    if image.width * image.height <= _STRIP:
+        yield 0, image
+        return
     height = max(1, _STRIP // max(1, image.width))
     for top in range(0, image.height, height):
         yield top, image.crop((0, top, image.width, min(top + height, image.height)))

@@ -8,20 +8,27 @@ from pathlib import Path
 from eactf import console
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.pack_report import PackReport
+from eactf.intake.sources.options import SourceOptions
 from eactf.suggestions import command_line
 
 __all__ = ["tell_classes", "tell_findings", "tell_left_out"]
 
 
-def tell_findings(findings: Sequence[Finding], source: Path) -> None:
-    """A line for each finding, and the command that names the files."""
+def tell_findings(
+    findings: Sequence[Finding], source: Path, options: SourceOptions | None = None
+) -> None:
+    """A line for each finding, and the command that names the files.
+
+    `options` say how the source was read.
+    """
     for finding in findings:
         if finding.severity is Severity.NOTE:
             console.say(f"note: {finding.what}", markup=False)
         else:
-            console.warn(finding.what)
+            console.warn(f"{finding.what}; {finding.fix}")
     if any(finding.files for finding in findings):
-        command = command_line("eactf", "data", "check", source, "--all")
+        flags = [] if options is None else options.flags()
+        command = command_line("eactf", "data", "check", source, *flags, "--all")
         console.say(f"every file by name: {command}", markup=False)
 
 

@@ -10,24 +10,43 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from eactf.errors import DataError
+from eactf.intake.advice import pack_command
 from eactf.intake.checks import check
 from eactf.intake.checks.images import MAX_BAD
 from eactf.intake.findings import Finding, Severity
 from eactf.intake.image_files import REASONS
 from eactf.intake.listing import Listing
 from eactf.intake.scan import scan
+from eactf.intake.sources.options import SourceOptions
 from eactf.suggestions import command_line
 from eactf.wording import counted
 
-__all__ = ["ONLY_FOR_TRAINING", "look_through", "refuse_errors"]
+__all__ = ["acceptable", "look_through", "refuse_errors", "without_training"]
 
-ONLY_FOR_TRAINING = frozenset(
-    {"class-folder-missing", "class-without-training-images", "one-class"}
+_ABOUT_TRAINING = frozenset(
+    {
+        "class-folder-missing",
+        "class-without-training-images",
+        "imbalance",
+        "no-test-split",
+        "no-training-split",
+        "no-validation-split",
+        "one-class",
+        "tiny-class",
+    }
 )
-"""Errors in data to train on that are none in data to judge by."""
+"""What says nothing to somebody who only judges by the data; some of it stops training."""
+
+_NEVER_ACCEPTED = frozenset({"one-class"})
+"""Errors that no training can do with, whatever the user says."""
 
 _BAD_IMAGES = frozenset(reason.replace(" ", "-") for reason in REASONS)
 _SHOWN = 3
+
+
+def acceptable(codes: Collection[str]) -> frozenset[str]:
+    """Those of the codes of errors that a user may choose to go on with."""
+    return frozenset(codes) - _NEVER_ACCEPTED
 
 
 def look_through(
@@ -44,28 +63,45 @@ def look_through(
     return check(listing, scan(listing, progress=progress), max_bad=max_bad)
 
 
+def without_training(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that matter where images are only judged by, not trained on."""
+    return tuple(finding for finding in findings if finding.code not in _ABOUT_TRAINING)
+
+
 def refuse_errors(
-    findings: Sequence[Finding], source: Path, *, accept: Collection[str] = ()
+    findings: Sequence[Finding],
+    source: Path,
+    *,
+    options: SourceOptions | None = None,
+    accept: Collection[str] = (),
 ) -> None:
     """Raise `DataError` with all errors among `findings` whose code is not in `accept`.
 
-    Too many bad images are left to whoever packs, who lists them in a file.
+    `options` say how the source was read, for the commands in the message. Too many bad images are
+    left to whoever packs, who lists them in a file.
     """
     passed = {*accept, *_BAD_IMAGES}
     errors = [f for f in findings if f.severity is Severity.ERROR and f.code not in passed]
     if not errors:
         return
+    flags = [] if options is None else options.flags()
     lines = [f"{source} has {counted(len(errors), 'error')}:"]
     for number, error in enumerate(errors, start=1):
-        lines += [f"  {number}. {error.code}: {error.what}"]
+        lines.append(f"  {number}. {error.code}: {error.what}")
         lines += [f"       {name}" for name in error.files[:_SHOWN]]
         if len(error.files) > _SHOWN:
             lines.append(f"       and {len(error.files) - _SHOWN:,} more")
-        lines.append(f"     fix: {error.fix}")
-    accepted = " ".join(f"--accept {error.code}" for error in errors)
-    check_command = command_line("eactf", "data", "check", source, "--all")
-    raise DataError(
-        "\n".join(lines),
-        hint=f"every file by name: {check_command}\n"
-        f"  to use the data as it is all the same: eactf data pack, with {accepted}",
-    )
+    command = command_line("eactf", "data", "check", source, *flags, "--all")
+    lines.append(f"  every file by name: {command}")
+    raise DataError("\n".join(lines), hint=_next_step(errors, source, flags))
+
+
+def _next_step(errors: Sequence[Finding], source: Path, flags: Sequence[str]) -> str:
+    """What mends each of the errors, and how to go on without that, where one can."""
+    several = len(errors) > 1
+    steps = [f"{number}. {e.fix}" if several else e.fix for number, e in enumerate(errors, start=1)]
+    codes = [error.code for error in errors]
+    if not _NEVER_ACCEPTED.intersection(codes):
+        accepted = [word for code in codes for word in ("--accept", code)]
+        steps.append(f"to use it as it is all the same: {pack_command(source, *flags, *accepted)}")
+    return "\n  ".join(steps)

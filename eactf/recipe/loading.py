@@ -18,7 +18,7 @@ from eactf.recipe.problems import find_problems
 from eactf.recipe.resolved import DEFAULT, ResolvedRecipe, leaf_values, settled_by_preset
 from eactf.recipe.schema import Recipe
 from eactf.recipe.shipped import list_recipes, read_header, read_recipe_text
-from eactf.recipe.strict_yaml import MAX_BYTES, Document, KeyPath, dotted, parse
+from eactf.recipe.strict_yaml import MAX_BYTES, Document, dotted, parse
 from eactf.suggestions import command_line
 
 __all__ = ["load_recipe"]
@@ -71,7 +71,6 @@ def load_recipe(
         header=read_header(text),
         dropped=tuple(dotted(path) for path in layers.dropped),
         shipped=not name_or_path.endswith(SUFFIXES),
-        unsaid=tuple(dotted(path) for path in _unsaid(name_or_path, layers, extra)),
     )
 
 
@@ -164,18 +163,6 @@ def _sources(recipe: Recipe, layers: Layers) -> dict[str, str]:
         else:
             sources[dotted(path)] = "noise.preset" if path in settled else DEFAULT
     return sources
-
-
-def _unsaid(name: str, layers: Layers, extra: Mapping[str, object]) -> list[KeyPath]:
-    """Dropped keys of which nobody needs to hear.
-
-    Those of a shipped recipe, which the user never set, in a section that a flag settles: whoever
-    gives `--data` knows that the drawn faces' settings are of no use then.
-    """
-    if name.endswith(SUFFIXES):
-        return []
-    settled = {key.split(".")[0] for key in extra}
-    return [path for path in layers.dropped if path[0] in settled]
 
 
 def _in_order(problems: list[Problem], where: str) -> list[Problem]:

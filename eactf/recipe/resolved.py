@@ -24,9 +24,8 @@ class ResolvedRecipe:
     `path` is the file as messages name it. `sources` has one entry for every key: a file and its
     line, a flag (`--set, 2nd`), `noise.preset`, or `default`. `header` is what the file says about
     itself (about, run, takes, expect, cite). `dropped` names keys of the file that a choice made
-    over it, such as `--set method.name=cross_entropy`, has left without a meaning; `unsaid` are
-    those of them that the user neither set nor can miss. `shipped` says that the file is one of
-    eactf's own.
+    over it, such as `--set method.name=cross_entropy`, has left without a meaning. `shipped` says
+    that the file is one of eactf's own.
     """
 
     name: str
@@ -36,7 +35,11 @@ class ResolvedRecipe:
     header: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     shipped: bool = False
-    unsaid: tuple[str, ...] = ()
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Those of `dropped` that the user wrote; what a shipped recipe says the user never set."""
+        return () if self.shipped else self.dropped
 
     def dump_yaml(self) -> str:
         """The whole recipe as YAML, every value with its origin; it loads back to an equal one."""

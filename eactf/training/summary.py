@@ -38,11 +38,9 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     parameters = session.method.classifier.count_params()
     epochs = counted(recipe.train.epochs, "epoch")
     console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs}")
-    left_out = [key for key in resolved.dropped if key not in resolved.unsaid]
-    if left_out:
-        console.say(
-            f"  left out   {', '.join(left_out)}: without effect under what was set over it"
-        )
+    if resolved.missed:
+        names = ", ".join(resolved.missed)
+        console.say(f"  left out   {names}: without effect under what was set over it")
     console.say(f"  data       {data.dataset.source}", markup=False)
     console.say(f"  classes    {_classes(data.train, data.class_names)}", markup=False)
     console.say(

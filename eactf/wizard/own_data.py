@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eactf import console
 from eactf.data.opened import data_settings
+from eactf.intake.advice import hints_lead_to_packing
 from eactf.intake.checks import check
 from eactf.intake.fingerprint import Fingerprint
 from eactf.intake.sources import SourceOptions
@@ -36,12 +37,13 @@ def plan_for_own_data(path: Path, overrides: Sequence[str] = ()) -> ResolvedReci
     (`key=value`) win over the plan. Raises `UsageError`, `DataError` where the data cannot be
     trained on, `RecipeError`.
     """
-    data = look_at(path, SourceOptions())
-    console.emit("fingerprint", **data.fingerprint.as_dict())
-    showing.show_fingerprint(data.fingerprint)
-    findings = check(data.listing, data.scan, data.duplicates)
-    showing.show_findings(findings, data.check_command)
-    refuse_hopeless(data, Answers.max_bad)
+    with hints_lead_to_packing(path):
+        data = look_at(path, SourceOptions())
+        console.emit("fingerprint", **data.fingerprint.as_dict())
+        showing.show_fingerprint(data.fingerprint)
+        findings = check(data.listing, data.scan, data.duplicates)
+        showing.show_findings(findings, data.check_command)
+        refuse_hopeless(data, Answers.max_bad)
     plan = _plan(data.fingerprint, path, packed=data.packed)
     showing.show_plan(plan, {}, {})
     console.say(

@@ -131,7 +131,8 @@ def _show(data: UserData, settings: Settings) -> UserData:
     showing.show_findings(findings, data.check_command)
     refuse_hopeless(data, settings.max_bad)
     if not data.packed:
-        refuse_errors(findings, data.path, accept={found.code for found in spellings(data)})
+        apart = {found.code for found in spellings(data)}  # these are asked about
+        refuse_errors(findings, data.path, options=data.options, accept=apart)
     return data
 
 

@@ -42,6 +42,25 @@ def test_several_recipes_keep_their_names(runs):
     ]
 
 
+def test_values_of_keys_are_varied_in_every_combination(runs):
+    vary = ("--vary", "data.balance=none, sqrt", "--vary", "method.prior_adjustment=0,1")
+    rows = table_rows(call("quickstart", "--methods", "scn,eac", *vary, "--json"))
+    of_scn = [f"scn, balance={b}, prior_adjustment={p}" for b in ("none", "sqrt") for p in (0, 1)]
+    assert [row["name"] for row in rows] == [
+        *of_scn,
+        *(name.replace("scn", "eac") for name in of_scn),
+    ]
+    assert "data.balance=sqrt" in runs[2].arguments
+    rows = table_rows(call("quickstart", "--vary", "train.epochs=1,2", "--json"))
+    assert [row["name"] for row in rows] == ["epochs=1", "epochs=2"]
+
+
+@pytest.mark.parametrize("text", ["data.balance", "data.balance=none,none", "=1,2", "a=1,,2"])
+def test_a_key_that_varies_without_different_values_is_refused(runs, text):
+    told = call("quickstart", "--vary", text)
+    assert told.exit_code == 2 and "--vary" in told.stderr
+
+
 def test_what_is_finished_is_not_run_again_and_the_files_are_written(runs, tmp_path):
     command = ("quickstart", "--seeds", 3, "--csv", "t.csv", "--markdown", "t.md")
     assert call(*command).exit_code == 0

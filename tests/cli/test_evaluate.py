@@ -73,7 +73,7 @@ def test_the_lowest_recall_and_the_classes_without_images_are_told(invoke, train
     assert all(event["recalls"][name] == min(seen) for name in lowest)
     told = invoke(*asked).output
     assert f"lowest recall {min(seen):.2%} ({lowest[0]}" in told
-    assert "test has no image of 'disgust', 'fear': no recall counts them" in told
+    assert "no image of 'disgust', 'fear' in test: no recall counts" in told
 
 
 def test_classes_in_another_order_are_matched_by_name(invoke, trained, tmp_path):
@@ -105,7 +105,11 @@ def one_class_folder(place, name):
 def test_a_folder_of_one_class_that_the_run_knows_is_judged(invoke, trained, tmp_path):
     path, count = one_class_folder(tmp_path / "only anger", "anger")
     event = evaluation(invoke("evaluate", trained[1], "--data", path, "--json"))
-    assert event["count"] == count
+    assert (event["count"], event["split"]) == (count, "all images")
+    assert (
+        "on all images of folder only anger"
+        in invoke("evaluate", trained[1], "--data", path).output
+    )
     assert event["accuracy"] == event["recalls"]["anger"] == event["macro_recall"]
     assert event["classes_without_images"] == [name for name in EXPRESSIONS if name != "anger"]
 

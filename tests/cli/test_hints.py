@@ -63,9 +63,9 @@ def flags_beside_words():
 
 
 def label_array_unnamed():
-    images = np.random.default_rng(0).integers(0, 256, (ROWS, 8, 8), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, ROWS, 8, 8), dtype=np.uint8)
     labels = np.arange(ROWS) % 3
-    np.savez("faces.npz", train_x=images, train_mine=labels, test_x=images, test_y=labels)
+    np.savez("faces.npz", train_x=images[0], train_mine=labels, test_x=images[1], test_y=labels)
     return "faces.npz", {}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ def write_kinds(folder, face):
 
 def predictions(result):
     events = [json.loads(line) for line in result.stdout.splitlines()]
-    return {event["file"]: event for event in events}
+    return {event["file"]: event for event in events if event["event"] == "prediction"}
 
 
 def test_every_kind_of_image_of_one_face_gets_the_same_answer(invoke, trained, tmp_path, face):
@@ -98,6 +100,40 @@ def test_many_images_are_judged_as_a_few_are(trained):
     together = classifier.probabilities(images)
     apart = np.concatenate([classifier.probabilities(part) for part in np.split(images, 4)])
     np.testing.assert_allclose(together, apart, atol=1e-5)
+
+
+def test_the_table_has_path_class_and_probabilities_and_replaces_nothing(
+    invoke, trained, tmp_path, face
+):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    Image.fromarray(face).save(faces / "a, b.png")
+    Image.fromarray(face).save(faces / "c.pgm")
+    (faces / "broken.png").write_text("no image")
+    table = tmp_path / "t.csv"
+    result = invoke("predict", trained[1], faces, "--csv", table, "--json")
+    assert result.exit_code == 3  # of the broken one
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["path"]).name for row in rows] == ["a, b.png", "c.pgm"]
+    told = predictions(result)[str(faces / "a, b.png")]
+    assert rows[0]["predicted"] == told["predicted"]
+    for name, value in told["probabilities"].items():
+        assert float(rows[0][f"probability_{name}"]) == pytest.approx(value, abs=1e-6)
+    before = table.read_bytes()
+    again = invoke("predict", trained[1], faces, "--csv", table)
+    assert again.exit_code == 2 and "is not overwritten" in again.stderr
+    assert table.read_bytes() == before
+
+
+def test_hidden_files_are_left_out_and_said(invoke, trained, tmp_path, face):
+    for name in ("a.png", "._a.png", ".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(face).save(tmp_path / name)
+    result = invoke("predict", trained[1], tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "left out 3 hidden files and folders" in result.stderr
+    assert "checkpoint.png" not in result.stdout
 
 
 @pytest.mark.parametrize("name", ["nothing.png", "empty"])

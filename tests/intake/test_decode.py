@@ -14,13 +14,12 @@ import pytest
 from image_zoo import COLOUR, GREY, SPECIMENS, half, noise, put_nothings, saved, with_exif
 from PIL import Image, ImageFile, features
 
-from eactf.errors import DataError, UsageError
+from eactf.errors import DataError
 from eactf.intake.decode import (
     MAX_PIXELS,
     REASONS,
     FileImages,
     as_array,
-    find_images,
     is_grey,
     orientation,
     quiet_pillow,
@@ -221,17 +220,3 @@ def test_reading_a_file_is_those_steps_one_after_the_other(tmp_path):
     found = read_image(tmp_path / "turned.png", size=4, channels=1)
     turned = Image.fromarray(np.ascontiguousarray(np.rot90(GREY, -1)))
     np.testing.assert_array_equal(found, as_array(turned, height=4, width=4, channels=1))
-
-
-def test_images_are_found_in_folders_and_taken_as_named_outright(tmp_path):
-    (tmp_path / "deep").mkdir()
-    for name in ("b.PNG", "deep/a.webp", "notes.txt"):
-        (tmp_path / name).write_bytes(b"")
-    found = find_images((tmp_path, tmp_path / "notes.txt"))
-    assert [str(path.relative_to(tmp_path)) for path in found] == [
-        "b.PNG",
-        "deep/a.webp",
-        "notes.txt",
-    ]
-    with pytest.raises(UsageError, match="no file"):
-        find_images((tmp_path / "gone",))

@@ -176,8 +176,11 @@ def test_an_image_folder_takes_no_missing_labels(tmp_path):
 
 
 def test_options_are_written_as_the_flags_that_give_them_again():
-    options = SourceOptions(label="a b", votes=("x", "y"), missing=(), merge_spellings=True)
+    options = SourceOptions(
+        label="a b", votes=("x", "y"), missing=(), merge_spellings=True, no_links=True
+    )
     assert options.flags() == [
-        *("--label", "a b", "--votes", "x,y", "--missing", "", "--merge-spellings")
+        *("--label", "a b", "--votes", "x,y", "--no-links"),
+        *("--missing", "", "--merge-spellings"),
     ]
     assert SourceOptions().flags() == []

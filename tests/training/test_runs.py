@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 import warnings
 
@@ -104,8 +105,13 @@ def test_the_top5_of_the_last_epoch_is_that_of_the_saved_classifier(many_classes
     assert result["last_epoch"]["top5_accuracy"] == pytest.approx(np.mean(right))
 
 
-def test_the_summary_shows_top5_where_there_is_one(many_classes, capsys):
+def test_the_summary_shows_top5_where_there_is_one(many_classes, capsys, monkeypatch):
+    from rich.console import Console
+
+    from eactf import console
     from eactf.training.summary import show_result
+
+    monkeypatch.setattr(console, "out", lambda: Console(file=sys.stdout, width=200))
 
     result, folder, _ = many_classes
     show_result(result, folder)
@@ -148,7 +154,7 @@ def test_of_a_thousand_images_no_interval_is_shown_and_of_one_epoch_no_plural(ma
     assert "on test, 1,000 images" in told
     assert "interval" not in told
     assert "mean of the last 1 epoch " in told
-    assert "test has no image of 'class 3': no recall counts it" in told
+    assert "no image of 'class 3' in test: no recall counts it" in told
 
 
 def wait_for(condition, process, seconds=90):

@@ -33,3 +33,15 @@ def test_a_method_set_by_the_user_leaves_the_planned_ones_keys_out(folder):
 def test_data_that_no_run_can_use_is_refused_before_anything_is_planned(folder):
     with pytest.raises(DataError, match="no class with two different images"):
         plan_for_own_data(folder(splits=("train",), count=1))
+
+
+def test_an_option_that_training_lacks_is_advised_with_the_packing_command(draw, tmp_path):
+    rows = ["path,first,second"]
+    for number in range(12):
+        draw(tmp_path / f"{number}.png", number)
+        rows.append(f"{number}.png,{number % 2},{number % 3}")
+    path = tmp_path / "faces.csv"
+    path.write_text("\n".join(rows) + "\n")
+    with pytest.raises(DataError, match="no column with the labels") as caught:
+        plan_for_own_data(path)
+    assert f"eactf data pack {path} -o faces.h5 --label NAME" in (caught.value.hint or "")

@@ -131,6 +131,25 @@ def test_copies_of_an_image_are_on_one_side_of_the_held_out_share(wizard, tmp_pa
     assert "validation_fraction" not in (tmp_path / "here" / "mine.yaml").read_text()
 
 
+def test_what_checking_calls_an_error_stops_the_wizard_too(wizard, folder):
+    path = folder(count=30)
+    copied = next((path / "train").rglob("*.png"))
+    for number, place in enumerate(sorted((path / "test").iterdir())):
+        (place / f"copy{number}.png").write_bytes(copied.read_bytes())
+    result = wizard(path, "--yes", "-o", "mine.yaml")
+    assert result.exit_code == 3
+    assert "duplicates-across-splits" in result.output
+    assert not Path("mine.yaml").exists()
+
+
+def test_what_is_left_out_is_told_with_its_count(wizard, folder):
+    path = folder(count=30)
+    (path / "notes.txt").write_text("about these faces")
+    result = wizard(path, "--yes", "-o", "mine.yaml")
+    assert result.exit_code == 0, result.output
+    assert "left out: 1 file, hidden or no images" in result.output
+
+
 def test_test_images_are_never_held_out(wizard, folder):
     wizard(folder(count=60), "--yes", "-o", "mine.yaml")
     assert len(open_packed("mine.h5").splits["test"]) == 120

@@ -44,7 +44,7 @@ def pack_path(path: Path, options: SourceOptions, accept: tuple[str, ...], **out
     """
     from eactf.intake.sources import open_source  # NumPy and Pillow only where needed
 
-    pack_listing(open_source(path, options), accept=accept, **output)
+    pack_listing(open_source(path, options), options=options, accept=accept, **output)
 
 
 class _Pack(click.Group):

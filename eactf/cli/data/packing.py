@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eactf.intake.findings import Finding
     from eactf.intake.listing import Listing
     from eactf.intake.packing import PackReport
+    from eactf.intake.sources import SourceOptions
 
 __all__ = ["output_options", "pack_listing"]
 
@@ -79,18 +80,18 @@ def pack_listing(
     channels: str | None,
     max_bad: float,
     overwrite: bool,
-    published: bool = False,
+    options: SourceOptions | None = None,
     accept: tuple[str, ...] = (),
 ) -> None:
     """Pack a listing with a bar on the terminal, and say what was found and what came of it.
 
-    Errors among the findings stop it, those whose codes are in `accept` aside. Of a `published`
-    data set the images are not looked at, for nobody here can mend them: what its reader found is
-    told.
+    `options` are those that the listing was read with, None for a published data set: of that the
+    images are not looked at, and what its reader found is told. Of other data the errors among the
+    findings stop the packing, those whose codes are in `accept` aside.
     """
     from eactf.intake.packing import check_request, pack
     from eactf.intake.two_classes import refuse_one_class
-    from eactf.intake.verdict import look_through, refuse_errors
+    from eactf.intake.verdict import acceptable, look_through, refuse_errors
 
     grey_or_colour = int(channels) if channels else None
     check_request(
@@ -102,12 +103,12 @@ def pack_listing(
         overwrite=overwrite,
     )
     findings = tuple(found for found in listing.findings if found.severity != "note")
-    if published:
+    if options is None:
         refuse_one_class(listing)
     else:
         with counting("looking") as progress:
             findings = look_through(listing, max_bad=max_bad, progress=progress)
-        refuse_errors(findings, listing.source, accept=accept)
+        refuse_errors(findings, listing.source, options=options, accept=acceptable(accept))
     with counting("packing") as progress:
         report = pack(
             listing,
@@ -121,10 +122,10 @@ def pack_listing(
     faults = [finding.what for finding in findings if finding.severity == "error"]
     told = [asdict(finding) for finding in findings]
     console.emit("packed", **report.as_dict(), faults=faults, findings=told)
-    _show(report, findings)
+    _show(report, findings, options)
 
 
-def _show(report: PackReport, findings: Sequence[Finding]) -> None:
+def _show(report: PackReport, findings: Sequence[Finding], options: SourceOptions | None) -> None:
     from eactf.intake.telling import tell_classes, tell_findings, tell_left_out
 
     height, width, channels = report.image_shape
@@ -139,7 +140,7 @@ def _show(report: PackReport, findings: Sequence[Finding]) -> None:
     if report.quarantine:
         console.say(f"which, and why: {report.quarantine}", markup=False)
     console.say()
-    tell_findings(findings, Path(report.source))
+    tell_findings(findings, Path(report.source), options)
     for remark in report.remarks:
         console.warn(remark)
     console.say(f"\nnext: {command_line('eactf', 'wizard', Path(report.path))}", markup=False)

@@ -27,7 +27,7 @@ def published_command(name: str) -> click.Command:
         from eactf.intake.readers.catalogue import open_dataset
 
         chosen = {option: settings.pop(key) for key, option in keys.items()}
-        pack_listing(open_dataset(name, path, chosen), published=True, **settings)
+        pack_listing(open_dataset(name, path, chosen), **settings)
 
     run.__doc__ = _help(found)
     command = output_options(run)

@@ -68,9 +68,12 @@ class SourceOptions:
     def flags(self) -> list[str]:
         """The options as words of a command line; none for those that are as by default."""
         words = []
-        for name, flag in (*_FLAGS.items(), ("vote_rule", "--vote-rule")):
+        flags = {**_FLAGS, "vote_rule": "--vote-rule", "merge_spellings": "--merge-spellings"}
+        for name, flag in flags.items():
             value = getattr(self, name)
-            if value != getattr(SourceOptions, name):
-                text = ",".join(value) if isinstance(value, tuple) else str(value)
-                words += [flag] if value is True else [flag, text]
-        return [*words, *(["--merge-spellings"] if self.merge_spellings else [])]
+            if value == getattr(SourceOptions, name):
+                continue
+            words.append(flag)
+            if value is not True:
+                words.append(",".join(value) if isinstance(value, tuple) else str(value))
+        return words
