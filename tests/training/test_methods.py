@@ -46,9 +46,9 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
     homes = {type(layer).__module__.partition(".")[0] for layer in classifier.layers}
     assert homes == {"keras"}
     scores = {"scn": "importance", "rul": "uncertainty"}
-    assert (tmp_path / "run" / "samples.csv").exists() == (name in scores)
+    assert (tmp_path / "run" / "scores.csv").exists() == (name in scores)
     if name in scores:
-        table = rows(tmp_path / "run" / "samples.csv")
+        table = rows(tmp_path / "run" / "scores.csv")
         assert [row["id"] for row in table] == [
             row["id"] for row in rows(tmp_path / "run" / "labels.csv")
         ]
