@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from eactf import optimizers
+from eactf.data.balance import class_quotas
 from eactf.data.pipeline import ImageForm
 from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
@@ -172,8 +173,8 @@ def build_method(
 ) -> Method:
     """The recipe's method around a classifier; `ids` are those of the training samples.
 
-    `class_counts` is how often each class is given as a label in training, planted noise
-    included, one number a class; None will do without a `prior_adjustment`.
+    `class_counts` are those of the function of that name; None will do without a
+    `prior_adjustment`.
 
     Raises `UsageError` for settings that do not work.
     """
@@ -190,9 +191,14 @@ def build_method(
     return method
 
 
-def class_counts(data: PreparedData) -> np.ndarray:
-    """How often each class is given as a label in training, planted noise included."""
-    return np.bincount(data.train.given, minlength=len(data.class_names))
+def class_counts(recipe: Recipe, data: PreparedData) -> np.ndarray:
+    """How often each class is given as a label in an epoch of training, `(classes,)`.
+
+    Planted noise is included, and so is a balance of the classes: what an epoch evens out is not
+    to be evened out once more.
+    """
+    counts = np.bincount(data.train.given, minlength=len(data.class_names))
+    return class_quotas(counts, recipe.data.balance, len(data.train))
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

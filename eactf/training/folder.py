@@ -8,6 +8,7 @@
       environment.json    versions, devices, platform, CPU features and kernels
       labels.csv          id, given, clean of every training sample
       samples.csv         every image of the data: trained on, held out, or not used
+      scores.csv          SCN's importance or RUL's uncertainty of each training image
       data.json           where the data came from, how many images, and a hash of all of them
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch

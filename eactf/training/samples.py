@@ -25,10 +25,10 @@ def write_relabels(folder: RunFolder, session: Session) -> None:
 
 
 def write_scores(folder: RunFolder, session: Session) -> None:
-    """Write `samples.csv`, SCN's importance or RUL's uncertainty; no file for other methods."""
+    """Write `scores.csv`, SCN's importance or RUL's uncertainty; no file for other methods."""
     scores = _scores(session)
     if scores:
-        folder.write_text("samples.csv", _table(session, scores))
+        folder.write_text("scores.csv", _table(session, scores))
 
 
 def relabel_summary(session: Session) -> dict[str, Any] | None:

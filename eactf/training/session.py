@@ -87,7 +87,7 @@ class Session:
             self.recipe, self.form, classes, self.statistics, weights=self.weights, dtype="float32"
         )
         # Not every method keeps the classifier as it was built: RUL gives it another head.
-        counts = class_counts(self.data)
+        counts = class_counts(self.recipe, self.data)
         plain = build_method(self.recipe, plain, self.data.train.ids, counts).classifier
         plain.set_weights(self.method.classifier.get_weights())
         return plain
@@ -109,7 +109,7 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
         classifier = build_model(
             recipe, form, classes, statistics, weights=weights, synchronized=several
         )
-        method = build_method(recipe, classifier, data.train.ids, class_counts(data))
+        method = build_method(recipe, classifier, data.train.ids, class_counts(recipe, data))
         method.compile(
             optimizer=build_optimizer(recipe),
             metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],

@@ -46,9 +46,9 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
     homes = {type(layer).__module__.partition(".")[0] for layer in classifier.layers}
     assert homes == {"keras"}
     scores = {"scn": "importance", "rul": "uncertainty"}
-    assert (tmp_path / "run" / "samples.csv").exists() == (name in scores)
+    assert (tmp_path / "run" / "scores.csv").exists() == (name in scores)
     if name in scores:
-        table = rows(tmp_path / "run" / "samples.csv")
+        table = rows(tmp_path / "run" / "scores.csv")
         assert [row["id"] for row in table] == [
             row["id"] for row in rows(tmp_path / "run" / "labels.csv")
         ]
@@ -133,3 +133,11 @@ def test_the_prior_of_a_run_is_of_its_training_labels_planted_noise_included(rec
     assert method.class_prior == tuple(np.bincount(data.train.given, minlength=7))
     clean = np.bincount(data.train.clean, minlength=7)
     assert method.class_prior != tuple(clean)
+
+
+def test_what_an_epoch_evens_out_already_is_not_in_the_prior(recipe):
+    from eactf.data.prepare import prepare_data
+    from eactf.training.build import class_counts
+
+    made = recipe("noise.rate=0.5", "data.drawn.train=35", "data.balance=class").recipe
+    assert class_counts(made, prepare_data(made)).tolist() == [5] * 7
