@@ -1,4 +1,4 @@
-"""eactf: train image classifiers on noisy labels with Keras and TensorFlow.
+"""eactf trains image classifiers on noisy labels with Keras and TensorFlow.
 
 Importing eactf imports no TensorFlow; the names below load when they are first used. It does ask
 TensorFlow for its fast CPU kernels (`eactf.kernels`), which works only before TensorFlow is

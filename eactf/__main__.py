@@ -1,4 +1,4 @@
-"""`python -m eactf` is `eactf`."""
+"""This module lets `python -m eactf` do what the command `eactf` does."""
 
 from eactf.cli import main
 

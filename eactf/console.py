@@ -1,4 +1,4 @@
-"""The only place that prints: rich on a terminal, plain lines elsewhere, JSON lines on request.
+"""All printing is done here: rich on a terminal, plain lines elsewhere, JSON lines on request.
 
 Results and human text go to standard output, errors and warnings to standard error. With
 `--json` standard output carries one JSON object a line and nothing else.

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind of failure gives.
+"""This module holds the errors that users are told of without a traceback, and their exit codes.
 
 ::
 

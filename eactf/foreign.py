@@ -1,4 +1,4 @@
-"""What another library says of a failure, made fit for users: never its advice to lower a guard.
+"""`reason_of` repeats what another library says of a failure, but not its advice to lower a guard.
 
 NumPy answers a header that is too long with "fully trust the file using allow_pickle=True", Keras
 a refused layer with "pass safe_mode=False", Python a long number with a way to lift its limit. A

@@ -1,4 +1,4 @@
-"""Which kernels TensorFlow computes with on a CPU: oneDNN's, wherever it has them.
+"""This module has TensorFlow compute on a CPU with oneDNN's fast kernels wherever it has them.
 
 TensorFlow's x86 builds carry oneDNN beside Eigen and switch it on by themselves only on CPUs with
 AVX512_VNNI, AVX512_BF16 or AMX. On all others a training step takes about four times as long as it

@@ -1,4 +1,4 @@
-"""Losses and maps as pure functions: arrays in, arrays out, written in `keras.ops`.
+"""This module holds losses and class activation maps as pure functions, written in `keras.ops`.
 
 Everything is channels last. N images, H x W map positions, C feature channels, L classes.
 

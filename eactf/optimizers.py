@@ -1,4 +1,4 @@
-"""Adam and SGD whose weight decay is coupled: added to the gradient, as in the papers' code.
+"""These Adam and SGD add their weight decay to the gradient, as the papers' code does ("coupled").
 
 Keras' own `weight_decay` is decoupled (AdamW: the weights shrink by `rate * decay` beside the
 step). The reference code of EAC, SCN and RUL adds `decay * weight` to the gradient of every

@@ -1,4 +1,4 @@
-"""Showing that something goes on: a bar for what can be counted, a line for what cannot."""
+"""This module shows that work goes on: a bar where it can be counted, a line where it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting TensorFlow without its start-up chatter."""
+"""`start_tensorflow` starts TensorFlow without its start-up chatter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a pickle that may be hostile: plain values and NumPy arrays, nothing is imported.
+"""`load_pickle` reads plain values and arrays from pickles, even hostile ones: it imports nothing.
 
 A pickle is a small program; `pickle.load` imports and calls whatever it names. Here every name it
 may use is on a list, and stands for a checked stand-in of ours, not for the thing itself. The

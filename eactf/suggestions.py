@@ -1,4 +1,4 @@
-"""What a message proposes as the next step: the name that was probably meant, a command to type.
+"""This module words the next step in a message: a name probably meant, or a command to type.
 
 Every "did you mean" and every command that holds a name of the user's is made here, so that all of
 them read alike and a path with blanks can be copied into a shell as it stands.

@@ -1,4 +1,4 @@
-"""How counts and short lists of names are put in words, in messages everywhere alike."""
+"""These functions put counts and short lists of names in words, alike in every message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drawn faces: seven expressions rendered in code, to try things out without any download."""
+"""This package draws faces with seven expressions, to try eactf without any download."""
 
 from eactf.faces.draw import EXPRESSIONS, draw_faces, drawn_face_dataset
 

@@ -1,4 +1,4 @@
-"""A drawn-face set: seven expressions rendered from facial geometry, made in code from a seed.
+"""`draw_faces` makes pictures of faces with seven expressions, in code and from a seed alone.
 
 Nothing is downloaded and nothing is stored: face `k` is a pure function of (seed, k, size,
 difficulty), the same bits whatever the batch. Each expression shows in brows, eyes and mouth at

@@ -1,4 +1,4 @@
-"""The parts of a drawn face, painted from back to front."""
+"""`render` paints the parts of a drawn face, from the background to what covers the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers behind a drawn face: identity, expression, pose, light and what covers it.
+"""This module draws the numbers of a face: its identity, expression, pose, light and covers.
 
 Lengths are in face units: the origin is the middle of the face, x runs right, y down, and the
 chin of an average head is at y = 1. Every number is an array of shape (n, 1, 1), one per face,

@@ -1,4 +1,4 @@
-"""Drawing with signed distances: shapes that are antialiased at any size, a whole batch at once.
+"""`Canvas` paints ellipses, boxes and lines with smooth edges into a whole batch of images at once.
 
 A shape is a field of signed distances in face units (negative inside). `Canvas.paint` turns it
 into coverage with a one-pixel edge and blends a tone. Only operations that IEEE 754 rounds exactly

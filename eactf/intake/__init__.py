@@ -1,4 +1,4 @@
-"""Intake: users' files, in whatever form people have them, become one packed file.
+"""This package reads users' files, in whatever form people have them, and makes one packed file.
 
 ::
 

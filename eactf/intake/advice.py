@@ -1,8 +1,8 @@
-"""Hints for a caller that has not the options they name: the command that packs with them.
+"""This module adds to the hint of an error the `eactf data pack` command that does what it says.
 
-The doors say what the user may add, such as `--label NAME`. `eactf train` and `evaluate` take no
-such options, for a recipe could not say them again; there the hint goes on with the command that
-packs the data with them once.
+What reads the user's data hints at options that may help, such as `--label NAME`. `eactf train` and
+`evaluate` have no such options, because a recipe could not repeat them; there the hint goes on with
+the command that packs the data with these options once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How alike two small images are once one is shifted and stretched a little onto the other.
+"""This module measures how alike two small images are after a slight shift and stretch of one.
 
-Gauss-Newton steps on a shift and a stretch an axis, by the inverse compositional method (Baker and
-Matthews, "Lucas-Kanade 20 years on: a unifying framework", IJCV 2004).
+Gauss-Newton steps find the shift and the stretch along each axis, by the inverse compositional
+method (Baker and Matthews, "Lucas-Kanade 20 years on: a unifying framework", IJCV 2004).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The size of a JPEG 2000 image as its codestream says it, which is what is decoded.
+"""`codestream_size` reads the size of a JPEG 2000 image from the part that is decoded.
 
 A JP2 file says its size twice, in a header of the container and in the codestream. The decoder
-makes room for what the second says.
+makes room for what the codestream says.
 """
 
 from __future__ import annotations

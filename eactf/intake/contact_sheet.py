@@ -1,4 +1,4 @@
-"""A contact sheet: a grid of images with one row a class, to look at a data set at a glance."""
+"""`contact_sheet` lays images out in a grid with a row for each class, to look at a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images as arrays of one shape, uint8: the one path from a file to pixels, whoever needs them."""
+"""This module decodes every image file that eactf reads, into uint8 arrays of one shape."""
 
 from __future__ import annotations
 

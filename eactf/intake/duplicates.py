@@ -1,4 +1,4 @@
-"""Images that are there more than once: pixel for pixel, or nearly so."""
+"""`find_duplicates` finds images that are there more than once, exactly or nearly the same."""
 
 from __future__ import annotations
 

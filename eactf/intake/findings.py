@@ -1,4 +1,4 @@
-"""What looking at a user's data turns up: a fault or a doubt, where it is and what mends it."""
+"""A finding is a fault or a doubt about a user's data: where it is, and what mends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set is like, in few numbers: what the plan of a recipe is derived from."""
+"""A fingerprint describes a data set in a few numbers, from which the wizard plans a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one size and number of channels for a packed file, from what the images' headers say."""
+"""`choose_form` picks the size and channels of a packed file from what the images' headers say."""
 
 from __future__ import annotations
 

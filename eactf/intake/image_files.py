@@ -1,4 +1,4 @@
-"""Image files opened with care: what kind a file is, how large it says it is, why it cannot serve.
+"""This module opens image files with care and says of those that cannot be used why not.
 
 Pillow is handed only files that begin as one of the kinds in `image_kinds` does, so that it never
 calls another program for one (it does so for PostScript), and nothing of Pillow's own settings

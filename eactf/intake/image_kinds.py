@@ -1,4 +1,4 @@
-"""The kinds of image files: how each begins, its suffixes, and which reader of Pillow's opens it.
+"""This module lists the kinds of image files: first bytes, suffixes, and Pillow's reader if any.
 
 A kind is told by a file's first bytes, whatever the file is called. Only kinds whose decoders are
 Pillow's own, and bounded by the size in the header, have a reader: PostScript would call another

@@ -1,7 +1,7 @@
-"""What a user's data says it holds, before any image is decoded.
+"""A listing says what a user's data holds before any image is decoded.
 
-A door (an image folder, a manifest, arrays, a published data set) makes a `Listing`; scanning,
-checking and packing know listings alone.
+Whatever reads a source (an image folder, a manifest, arrays, a published data set) is called a door
+and makes a `Listing`. Scanning, checking and packing know nothing but listings.
 """
 
 from __future__ import annotations

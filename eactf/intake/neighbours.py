@@ -1,7 +1,8 @@
-"""Pairs of rows that point nearly the same way, found without comparing every row to every other.
+"""`near_pairs` finds rows that point nearly the same way without comparing each with all others.
 
-Every row is filed under the few of some chosen rows (anchors) that are nearest to it, and compared
-with those filed under the same. The work grows as n to the power 1.5, and memory as n.
+Some rows are chosen as anchors. Every row is filed under the few anchors nearest to it, and is
+compared only with the rows that are filed under one of these anchors too. The work grows as n to
+the power 1.5, and memory as n.
 """
 
 from __future__ import annotations

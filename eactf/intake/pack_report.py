@@ -1,4 +1,4 @@
-"""What packing a listing came to."""
+"""A `PackReport` says what was packed, what was left out, and why."""
 
 from __future__ import annotations
 

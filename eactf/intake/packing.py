@@ -1,4 +1,4 @@
-"""From a listing of the user's own files to one packed file, whose images have one shape.
+"""`pack` turns a listing of the user's own files into one packed file with images of one shape.
 
 Images are decoded in threads and written in the order of the listing, a few batches at a time, so
 that memory does not grow with their number. An image that cannot be used is left out and listed;

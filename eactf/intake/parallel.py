@@ -1,4 +1,4 @@
-"""Work on many rows in threads, a few batches ahead of whoever takes the results, in order."""
+"""`in_order` works on many rows in threads and gives the results in order."""
 
 from __future__ import annotations
 

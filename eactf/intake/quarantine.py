@@ -1,4 +1,4 @@
-"""The list of images that could not be used, beside the file that was packed without them."""
+"""This module lists the images that could not be used, in a file beside the packed one."""
 
 from __future__ import annotations
 

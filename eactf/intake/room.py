@@ -1,4 +1,4 @@
-"""Room for decoded images: threads wait for it, so that large images are not all held at once.
+"""`Room` makes threads wait for memory, so that large images are not all decoded at once.
 
 What is bounded is bytes and not a number of images: a hundred small ones take less than one of
 ninety million pixels.

@@ -1,4 +1,4 @@
-"""Looking at every image of a listing once: sizes, faults, digests. Nothing is changed."""
+"""`scan` decodes every image of a listing once and notes its size, faults and digests."""
 
 from __future__ import annotations
 

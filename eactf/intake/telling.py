@@ -1,4 +1,4 @@
-"""What was found and what was packed, told to a person in a few lines, on every way in alike."""
+"""These functions print what was found and what was packed, alike for every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training needs two classes: what is said where there is only one, whichever way data comes in."""
+"""This module refuses data with one class only, in the same words wherever the data came from."""
 
 from __future__ import annotations
 

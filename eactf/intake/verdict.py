@@ -1,4 +1,4 @@
-"""The one list of findings that every way in tells, and the errors in it that stop them all.
+"""`look_through` makes the one list of findings that every command tells and whose errors stop it.
 
 Checking, packing, opening for training and the wizard look at the same things: what reading the
 labels turned up, what the files are like, which of them are copies.

@@ -1,4 +1,4 @@
-"""From annotators' votes to a label under three rules; FERPlus's columns are a case of them."""
+"""This module makes a label of annotators' votes by one of three rules, for FERPlus and others."""
 
 from __future__ import annotations
 

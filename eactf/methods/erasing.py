@@ -1,4 +1,4 @@
-"""What methods share that erase blocks of their training images, or disturb them otherwise."""
+"""This module holds the base classes of methods that erase or disturb parts of their images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of every label that training changed: it can be replayed, and undone."""
+"""A ledger records every label that training changed, so that changes can be replayed or undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method remembers of single samples: tables addressed by id, saved with the method."""
+"""`SampleMemory` keeps numbers for each training sample, by id, and is saved with the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Keras model on several devices, whose parts of a batch may differ in size or be empty."""
+"""`ReplicatedModel` runs a Keras model on several devices with parts of a batch of any size."""
 
 from __future__ import annotations
 

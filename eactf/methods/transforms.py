@@ -1,4 +1,4 @@
-"""Spatial transforms of a view, and how the maps of the two views are then compared."""
+"""This module mirrors, turns or shrinks a view of an image and compares the maps of both views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks and the operations inside them."""
+"""This package holds the networks and the operations inside them."""
 
 from eactf.nn.classifier import build_classifier, open_classifier
 from eactf.nn.erasing import erase

@@ -1,4 +1,4 @@
-"""Backbones by name: our residual networks, and any of keras.applications or keras-cv."""
+"""This module builds a backbone by name: one of ours, of keras.applications or of keras-cv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain functional classifier that every method trains, and how a method looks into one."""
+"""This module builds the plain functional classifier that every method trains and looks into."""
 
 from __future__ import annotations
 

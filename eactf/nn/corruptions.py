@@ -1,4 +1,4 @@
-"""Further augmentations by name: keras-cv's layers, with settings for images in 0..255."""
+"""`corruption` applies further augmentations by name: keras-cv's layers, for images in 0..255."""
 
 from __future__ import annotations
 

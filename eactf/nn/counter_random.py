@@ -1,4 +1,4 @@
-"""Uniform random numbers that are a pure function of their keys, written in `keras.ops`.
+"""`uniform` draws random numbers that depend on nothing but their keys, in `keras.ops`.
 
 Stateful generators give other numbers after a restart, in a parallel map, or on another number
 of devices. Here the numbers of a sample depend on its keys alone (seed, epoch, id): any order,

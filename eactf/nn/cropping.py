@@ -1,4 +1,4 @@
-"""Random crops of a padded image, as networks for 32 x 32 images are trained."""
+"""`random_crop` pads images and crops them at random, as is usual for 32 x 32 images."""
 
 from __future__ import annotations
 

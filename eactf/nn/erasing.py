@@ -1,4 +1,4 @@
-"""Random erasing, by the rule of the published code of EAC, SCN and RUL."""
+"""`erase` erases random blocks by the rule of the published code of EAC, SCN and RUL."""
 
 from __future__ import annotations
 

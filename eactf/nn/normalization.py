@@ -1,4 +1,4 @@
-"""Batch normalisation on the fused kernel, over the variables of Keras' own layer.
+"""This layer runs batch normalisation on the fused kernel, over the variables of Keras' own layer.
 
 Keras 3 composes batch normalisation from separate operations. TensorFlow's `FusedBatchNormV3`
 does the same arithmetic in one kernel: faster on a CPU, cuDNN's on a GPU. The layer here owns no

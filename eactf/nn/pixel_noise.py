@@ -1,4 +1,4 @@
-"""Gaussian noise on pixels, as the published code of EAC, SCN and RUL adds it."""
+"""`add_pixel_noise` adds Gaussian noise to pixels as the code of EAC, SCN and RUL does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a classifier's own layers say of the pixels that it expects."""
+"""This module reads from a classifier's own layers what pixels it expects."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""1x1 convolutions with a stride, as a subsampling and a convolution without one.
+"""This layer computes a 1x1 convolution with a stride as a subsampling and one without a stride.
 
-The same numbers by another road, because the straight one is broken: on a CPU, TensorFlow 2.21's
+The result is that of the convolution itself, whose plain way is broken: on a CPU, TensorFlow 2.21's
 oneDNN kernel for the kernel gradient of a strided 1x1 convolution writes past its buffer for some
 batch sizes (7 images of 16x16x4 to 8 channels, stride 2, for one) and the process dies some steps
 later with a corrupted heap. Residual networks have such a convolution in every stage's shortcut.

@@ -1,4 +1,4 @@
-"""Residual networks (He et al., CVPR 2016) as functional Keras graphs.
+"""`resnet` builds residual networks (He et al., CVPR 2016) as functional Keras graphs.
 
 Padding is explicit and symmetric, as in the reference implementations: TensorFlow's "same" pads
 a stride-2 convolution of an even size on the right and bottom only, which shifts features and

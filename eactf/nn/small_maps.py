@@ -1,4 +1,4 @@
-"""3x3 convolutions on small maps, with the kernel's gradient as one matrix product.
+"""This layer computes a 3x3 convolution on small maps with a faster gradient of its kernel.
 
 On a CPU most of a bfloat16 step goes into the kernel gradients of a residual network's last stage:
 oneDNN's kernel for them is laid out for large maps and reaches a fifth of the processor's speed on

@@ -1,4 +1,4 @@
-"""Layers that stand in for a convolution and compute the same by another road."""
+"""`ConvolutionStandIn` is the base of layers that compute a convolution in another way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label noise: drawing it, taking it from people or files, and keeping a record of it."""
+"""This package draws label noise, takes it from people or files, and keeps a record of it."""
 
 from eactf.noise.apply import apply_noise
 from eactf.noise.draw import COUNTS, KINDS, draw_noise, noise_matrix, realised_rate

@@ -1,4 +1,4 @@
-"""From an estimate of the noise to what to train with, and why."""
+"""`advise` says what to train with, and why, from an estimate of the label noise."""
 
 from __future__ import annotations
 

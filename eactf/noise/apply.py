@@ -1,4 +1,4 @@
-"""Giving samples noisy labels, whatever the kind of noise."""
+"""`apply_noise` gives samples noisy labels, whatever the kind of noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label noise that can be cited: drawn from (seed, id), kept in a manifest with its SHA-256.
+"""`draw_noise` draws noisy labels from a seed and the ids of samples, so that they can be cited.
 
 The two numbers behind a sample's label depend on the seed and the sample's id only, so the noise
 stays the same whatever the order or the subset. At one seed a higher rate changes further labels

@@ -1,4 +1,4 @@
-"""How many given labels are wrong, which, and how sure that is, from out-of-fold predictions."""
+"""`estimate_noise` tells from out-of-fold predictions how many labels are wrong, and which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label files: one line an image, its name and its label, as those that RAF-DB comes with.
+"""This module reads and writes label files such as RAF-DB's: a line for each image, name and label.
 
 RAF-DB's are of the form `name label` with labels from 1 in an order of its own. Files of other
 people have a comma or a tab between the two, count from 0, or write the classes' names.

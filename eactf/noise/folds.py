@@ -1,4 +1,4 @@
-"""Dividing samples into folds, so that each is predicted by a network that never saw it."""
+"""`assign_folds` divides samples into folds, so that each is predicted by a network new to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an estimate of label noise may be off."""
+"""`noise_interval` says how far an estimate of label noise may be off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small model of where given labels come from: a true class that nobody sees, and noise.
+"""`LatentModel` explains given labels by a true class that nobody sees, and noise upon it.
 
 The probabilities p(s) that a network gives to sample x do not depend on the label given to x when
 it was predicted out of fold. With noise that looks at the class and not at the image,

@@ -1,4 +1,4 @@
-"""The record of a run's labels: what each sample was given and what it truly is."""
+"""A noise manifest records each sample's given and true label, and how the noise was made."""
 
 from __future__ import annotations
 

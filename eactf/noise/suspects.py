@@ -1,4 +1,4 @@
-"""The list of labels that are likelier wrong than right, for a person to look through."""
+"""This module lists the labels that are likelier wrong than right, for a person to look through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: one function a kind of finding.
+"""This package finds what is wrong with a data set; each kind of finding has a function.
 
 ::
 

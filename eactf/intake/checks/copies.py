@@ -1,4 +1,4 @@
-"""Findings about images that are there more than once."""
+"""These checks find images that are in a data set more than once."""
 
 from __future__ import annotations
 

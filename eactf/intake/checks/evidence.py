@@ -1,4 +1,4 @@
-"""What the checks look at."""
+"""`Evidence` holds what every check looks at: the listing, its scanned images and their copies."""
 
 from __future__ import annotations
 

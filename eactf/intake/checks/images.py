@@ -1,4 +1,4 @@
-"""Findings about the images themselves."""
+"""These checks find images that cannot be read, look odd or differ from the others."""
 
 from __future__ import annotations
 

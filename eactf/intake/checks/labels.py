@@ -1,4 +1,4 @@
-"""Findings about labels, classes and splits."""
+"""These checks find missing and wrong labels, classes with too few images and missing splits."""
 
 from __future__ import annotations
 

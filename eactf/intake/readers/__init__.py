@@ -1,1 +1,1 @@
-"""Readers of published data sets, one file each."""
+"""This package reads published data sets; each of them has a file."""

@@ -1,8 +1,9 @@
-"""AffectNet's manually labelled part: Mollahosseini, Hasani and Mahoor, TAC 2017.
+"""This module lists the part of AffectNet that was labelled by hand (Mollahosseini et al., 2017).
 
-It was given out in two forms. The first has lists, `training.csv` and `validation.csv`, of whole
-photographs with a box around the face; the second, folders `train_set` and `val_set` of cropped
-faces, `images/12.jpg`, whose label is alone in `annotations/12_exp.npy`.
+The paper is by Mollahosseini, Hasani and Mahoor, in IEEE Transactions on Affective Computing.
+AffectNet was given out in two forms. The first has lists, `training.csv` and `validation.csv`, of
+whole photographs with a box around the face; the second, folders `train_set` and `val_set` of
+cropped faces, `images/12.jpg`, whose label is alone in `annotations/12_exp.npy`.
 """
 
 from __future__ import annotations

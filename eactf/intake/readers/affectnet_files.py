@@ -1,4 +1,4 @@
-"""AffectNet's two forms of labels, row by row: its CSV lists and its single annotations."""
+"""This module reads AffectNet's labels row by row, from its CSV lists or its annotation files."""
 
 from __future__ import annotations
 

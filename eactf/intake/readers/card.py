@@ -1,4 +1,4 @@
-"""What a published data set is: its card, and the check of a listing against it."""
+"""A card describes a published data set; a listing can be checked against it."""
 
 from __future__ import annotations
 

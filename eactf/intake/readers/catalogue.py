@@ -1,4 +1,4 @@
-"""The published data sets that can be packed by name; a reader loads when it is asked for."""
+"""The catalogue names the published data sets and loads the reader of one when it is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, the "python version": Krizhevsky, 2009.
+"""This module lists CIFAR-10 and CIFAR-100 from their "python version" (Krizhevsky, 2009).
 
 Each file is a pickle of a dictionary: `data` (n, 3072) uint8, red, then green, then blue, and lists
 of labels and file names. Pickles can run code; here they are read by `safe_pickle`.

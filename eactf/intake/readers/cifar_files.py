@@ -1,4 +1,4 @@
-"""One file of CIFAR's python version: a pickled dictionary of pixels, labels and file names."""
+"""`read_batch` reads a file of CIFAR's python version: a pickle of pixels, labels and names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""CIFAR-10N and CIFAR-100N: CIFAR's training images with labels of people on Mechanical Turk.
+"""This module lists CIFAR-10N and CIFAR-100N: CIFAR's images as people labelled them.
 
-Wei et al., "Learning with noisy labels revisited", ICLR 2022. The labels lie in one file of
-PyTorch's or NumPy's, `CIFAR-10_human.pt`, a dictionary of arrays; images are CIFAR's own.
+People on Mechanical Turk gave the labels (Wei et al., "Learning with noisy labels revisited", ICLR
+2022). They lie in one file of PyTorch's or NumPy's, such as `CIFAR-10_human.pt`, which holds a
+dictionary of arrays; the images are CIFAR's own.
 """
 
 from __future__ import annotations

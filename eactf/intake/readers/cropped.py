@@ -1,4 +1,4 @@
-"""Images cut to a box each, before anything else looks at them."""
+"""`CroppedImages` cuts each image to its box before anything else looks at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fashion-MNIST in its IDX files: Xiao, Rasul and Vollgraf, 2017.
+"""This module lists Fashion-MNIST from its IDX files (Xiao, Rasul and Vollgraf, 2017).
 
 An IDX file is a magic number (type and number of dimensions), the dimensions as big-endian 32-bit
 numbers, then the values; the published files are compressed by gzip.

@@ -1,4 +1,4 @@
-"""FER2013 with the labels it came with: Goodfellow et al., 2013 (Kaggle).
+"""This module lists FER2013 with the labels it came with (Goodfellow et al., 2013, on Kaggle).
 
 The same faces with the votes of ten annotators are FERPlus (`ferplus`).
 """

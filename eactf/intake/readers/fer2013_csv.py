@@ -1,8 +1,8 @@
-"""FER2013's own CSV file, read row by row: a class, a face as 2,304 numbers, and its split.
+"""This module reads FER2013's CSV file; a row is a class, a face as 2,304 numbers, and a split.
 
-It is public in four forms: `fer2013.csv` (`emotion,pixels,Usage`), Kaggle's `icml_face_data.csv`
-(the same with blanks before the names of the columns), and `train.csv` (`emotion,pixels`) with
-`test.csv` (`pixels` alone) of the challenge itself.
+The file is public in four forms: `fer2013.csv` (`emotion,pixels,Usage`), Kaggle's
+`icml_face_data.csv` (the same with blanks before the names of the columns), and `train.csv`
+(`emotion,pixels`) with `test.csv` (`pixels` alone) of the challenge itself.
 """
 
 from __future__ import annotations

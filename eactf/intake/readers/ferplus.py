@@ -1,8 +1,8 @@
-"""FERPlus: FER2013's faces with the votes of ten annotators, packed from the published files.
+"""`pack_ferplus` packs FERPlus: FER2013's faces with the votes of ten annotators on each.
 
-Images: Goodfellow et al., "Challenges in representation learning", 2013 (Kaggle). Votes: Barsoum
-et al., "Training deep networks for facial expression recognition with crowd-sourced label
-distribution", ICMI 2016 (github.com/microsoft/FERPlus).
+The images are by Goodfellow et al., "Challenges in representation learning", 2013 (Kaggle). The
+votes are by Barsoum et al., "Training deep networks for facial expression recognition with
+crowd-sourced label distribution", ICMI 2016 (github.com/microsoft/FERPlus).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FERPlus's card; `ferplus` packs it from its two files."""
+"""This module holds FERPlus's card; `ferplus` packs the data set from its two files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two published CSV files of FERPlus, read row by row.
+"""This module reads the two published CSV files of FERPlus row by row.
 
 Kaggle's `fer2013.csv` (`emotion,pixels,Usage`) has the images, Microsoft's `fer2013new.csv`
 (`Usage,Image name,neutral,...,unknown,NF`) the votes; row `i` of one is row `i` of the other.

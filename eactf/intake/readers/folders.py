@@ -1,4 +1,4 @@
-"""Finding a published data set's files in the folder that the user names."""
+"""These functions find a published data set's files in the folder that the user names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A file that holds a dictionary of label arrays: PyTorch's `.pt`, NumPy's `.npy` or `.npz`.
+"""`read_label_dictionary` reads label arrays, by name, from a `.pt`, `.npy` or `.npz` file.
 
-The first two are pickles inside; only what dictionaries of numbers and arrays need is read.
+`.pt` and such `.npy` files are pickles inside, of which only dictionaries of numbers and arrays
+are read.
 """
 
 from __future__ import annotations

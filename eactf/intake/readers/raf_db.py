@@ -1,7 +1,9 @@
-"""RAF-DB, basic expressions: Li, Deng and Du, "Reliable crowdsourcing ...", CVPR 2017.
+"""This module lists the basic expressions of RAF-DB (Li, Deng and Du, CVPR 2017).
 
-`list_patition_label.txt` (spelled so by its authors) has a line an image, `train_00001.jpg 5`, with
-labels from 1; the image of that line is `aligned/train_00001_aligned.jpg`.
+The paper is "Reliable crowdsourcing and deep locality-preserving learning for expression
+recognition in the wild". `list_patition_label.txt` (spelled so by its authors) has a line for each
+image, `train_00001.jpg 5`, with labels from 1; the image of that line is
+`aligned/train_00001_aligned.jpg`.
 """
 
 from __future__ import annotations

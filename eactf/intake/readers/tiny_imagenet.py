@@ -1,4 +1,4 @@
-"""Tiny-ImageNet, the folder `tiny-imagenet-200`: Le and Yang, Stanford CS 231N, 2015.
+"""This module lists Tiny-ImageNet from `tiny-imagenet-200` (Le and Yang, Stanford CS 231N, 2015).
 
 Training images lie in `train/<wnid>/images`, validation images all in `val/images` with their
 classes in `val/val_annotations.txt`; a wnid is WordNet's number of a class, `words.txt` names it.

@@ -1,4 +1,4 @@
-"""The doors: whatever the user's data lies in becomes a `Listing`.
+"""`open_source` turns the user's data, in whatever form it comes, into a `Listing`.
 
 ::
 

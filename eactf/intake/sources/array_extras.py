@@ -1,4 +1,4 @@
-"""What else a file of arrays says of its images: further label sets, and columns of texts."""
+"""`read_extras` reads the further label sets and columns of text in a file of arrays."""
 
 from __future__ import annotations
 

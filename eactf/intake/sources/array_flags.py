@@ -1,4 +1,4 @@
-"""Arrays that may hold true labels, or say of each label whether it is right."""
+"""This module finds arrays that may be true labels or may say whether each label is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that lie in arrays of a file: their layout, their values as 8 bits, one row at a time."""
+"""`ImageRows` reads images that lie in an array, one at a time and as 8-bit values."""
 
 from __future__ import annotations
 

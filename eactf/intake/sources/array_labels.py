@@ -1,4 +1,4 @@
-"""Labels that lie in arrays: whole numbers, texts or one-hot rows, as indices of the classes."""
+"""This module turns label arrays (whole numbers, texts or one-hot rows) into class indices."""
 
 from __future__ import annotations
 

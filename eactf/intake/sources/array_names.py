@@ -1,4 +1,4 @@
-"""Which array of a file is what, told by its name: `x_train`, `val_labels`, `test/images`."""
+"""This module tells what an array is by its name, such as `x_train` or `test/images`."""
 
 from __future__ import annotations
 

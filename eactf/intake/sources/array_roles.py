@@ -1,4 +1,4 @@
-"""The arrays of each split by what they are: images, label, true label, votes, others."""
+"""`find_arrays` sorts arrays by split and role: images, label, true label, votes, others."""
 
 from __future__ import annotations
 

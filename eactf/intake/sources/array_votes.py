@@ -1,4 +1,4 @@
-"""Votes that lie in an array `(n, columns)`, with the columns' names in `vote_columns`."""
+"""This module reads votes from an array `(n, columns)`, whose columns `vote_columns` names."""
 
 from __future__ import annotations
 

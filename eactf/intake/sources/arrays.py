@@ -1,4 +1,4 @@
-"""Images and labels that lie in the arrays of an NPZ or HDF5 file.
+"""`list_arrays` lists images and labels that lie in the arrays of an NPZ or HDF5 file.
 
 Arrays are told by their names (`array_names`); what is neither image, label nor vote becomes a
 label set where its values are classes, else a column of texts. Images stay in the file.

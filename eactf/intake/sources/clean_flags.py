@@ -1,4 +1,4 @@
-"""A column `clean` of 0 and 1: the true label, or whether the label is right? Refused, or asked."""
+"""This module tells columns of true labels from columns that say whether a label is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the layout of an image folder lets doubt: classes missing, files that were left out."""
+"""This module reports doubts about an image folder's layout, such as missing classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder whose labels stand in tables: `train.csv` and `test.csv` beside `images/`, and the like.
+"""This module lists a folder whose labels are in tables, such as `train.csv` beside `images/`.
 
 Which of the two a folder is, class folders or images with tables beside them, is told thus. Folders
 `train/<class>/...` are class folders whatever lies beside them. Else tables that are named for two

@@ -1,4 +1,4 @@
-"""Image folders: `train/<class>/...` with further splits beside it, or `<class>/...` alone.
+"""`list_folder` lists image folders: `train/<class>/...` and other splits, or `<class>/...` alone.
 
 A class is named as its folder is; folders inside it belong to it. Hidden files and files that are
 no images are left out and told. `walking` says which links are followed.

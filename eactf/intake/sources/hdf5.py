@@ -1,4 +1,4 @@
-"""The arrays of an HDF5 file that somebody else wrote: chunked and compressed ones too.
+"""`open_hdf5` opens arrays in HDF5 files that others wrote, chunked and compressed ones too.
 
 The packed form has a stricter opener of its own (`eactf.packed`). Here chunks and the filters
 that HDF5 brings along are allowed; what reaches out of the file (links, virtual and external

@@ -1,4 +1,4 @@
-"""The images of several places as those of one listing."""
+"""`JoinedImages` presents the images of several places as those of one listing."""
 
 from __future__ import annotations
 

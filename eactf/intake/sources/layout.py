@@ -1,4 +1,4 @@
-"""How an image folder is laid out: its split folders, its class folders, what lies loose."""
+"""`read_layout` finds the split folders, class folders and loose images of an image folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Manifests: CSV and TSV files and plain lists that name images and their labels.
+"""This module lists what manifests name: CSV, TSV and plain lists of images and their labels.
 
-How one is read lies in `manifest/`: the form of the table (`tables`), what each column is
+The steps of reading one are in `manifest/`: the form of the table (`tables`), what each column is
 (`columns`), its cells (`cells`), the files meant (`paths`), the splits (`splits`), the labels
 (`labels`, `vocabulary`, `votes`), images named twice (`repeats`).
 """

@@ -1,4 +1,4 @@
-"""Which labels say that there is none: an empty cell, `-1`, `-`, `?`, `NA` and the like."""
+"""This module decides which labels mean that there is none, such as an empty cell, `-1` or `NA`."""
 
 from __future__ import annotations
 

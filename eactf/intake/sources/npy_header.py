@@ -1,4 +1,4 @@
-"""The header of an array as `numpy.save` writes it, read within bounds."""
+"""`read_npy_header` reads the header that `numpy.save` writes, and refuses one out of bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of an NPZ file, found by their headers; nothing is unpickled, nothing read whole.
+"""`open_npz` opens the arrays of an NPZ file; it unpickles nothing and reads nothing whole.
 
 An NPZ file is a ZIP archive of `.npy` files, each a short header (type, order, shape) before the
 values. NumPy's own reader puts a member into memory whole and unpickles where told; here a member

@@ -1,4 +1,4 @@
-"""What the user may say about a source that its files do not say themselves."""
+"""`SourceOptions` holds what the user may say about a source beyond what its files say."""
 
 from __future__ import annotations
 

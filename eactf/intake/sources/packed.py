@@ -1,4 +1,4 @@
-"""A packed data set as a source: to check it, to measure its noise, to pack it again."""
+"""This module lists a packed data set, to check it, measure its noise or pack it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One class written in two ways: "Happy", "happy ", "HAPPY"; "happy_face", "happy face"."""
+"""This module brings spellings of one class together, such as "Happy", "happy " and "HAPPY"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people call the three splits, as a folder, a cell, or a part of a file's name."""
+"""This module knows what people call the three splits, in folders, cells and file names."""
 
 from __future__ import annotations
 

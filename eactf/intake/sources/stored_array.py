@@ -1,4 +1,4 @@
-"""An array that is still in its file, as the NPZ and HDF5 doors hand it on."""
+"""`StoredArray` is an array that is still in its file, an NPZ or HDF5 file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through a folder of the user's: what is an image, what is left out and why.
+"""`Walk` goes through a user's folder, finds its images and notes what is left out and why.
 
 Links are followed, those to folders too, for data sets are linked more often than copied. Each
 folder is read once, however many links lead to it, so that a link which leads back up makes no

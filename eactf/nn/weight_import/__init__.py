@@ -1,4 +1,4 @@
-"""Pretrained backbones from the files that users have.
+"""This package imports pretrained backbones from the files that users have.
 
 `import_weights` turns a PyTorch checkpoint, a pickle of NumPy arrays or a safetensors file into a
 weights file of ours, which `open_weights` reads. No code in those files is run, and no PyTorch is

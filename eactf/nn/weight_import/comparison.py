@@ -1,4 +1,4 @@
-"""Holding a file's tensors against a backbone: what matches, what is missing, what is left over."""
+"""`compare` says which of a file's tensors fit a backbone, and what is missing or left over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a file of another framework to a file of ours, such that the features agree."""
+"""`import_weights` converts another framework's weights so that the features stay the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tensor of a file is which variable of our residual networks.
+"""This module tells which tensor of a file is which variable of our residual networks.
 
 PyTorch's residual networks name their layers conv1, bn1, layer1.0.conv1, layer1.0.downsample.0;
 before that stands whatever module held the network (`module.`, `backbone.`, ...). Put into a

@@ -1,4 +1,4 @@
-"""How a network's images were prepared: mean, deviation, order of the channels."""
+"""`Preprocessing` says how a network's images were prepared: mean, deviation, order of channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening files of weights as people have them, without running anything that is in them."""
+"""`open_tensors` opens files of weights as people have them and runs nothing that is in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The safetensors form: a length, a JSON header of that length, and the values."""
+"""This module reads safetensors files: a length, a JSON header of that length, and the values."""
 
 from __future__ import annotations
 

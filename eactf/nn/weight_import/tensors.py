@@ -1,4 +1,4 @@
-"""Tensors of a file: their shapes at once, their values when asked for."""
+"""`TensorFile` gives the shapes of a file's tensors at once and their values when asked for."""
 
 from __future__ import annotations
 

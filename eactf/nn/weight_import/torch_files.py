@@ -1,4 +1,4 @@
-"""PyTorch checkpoints, in the zip form of today and in the form before version 1.6."""
+"""This module opens PyTorch checkpoints, today's zip files and the form before version 1.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a PyTorch checkpoint's pickle may name, each a stand-in that keeps what it was told.
+"""This module reads a PyTorch checkpoint's pickle with harmless stand-ins for what it names.
 
 A checkpoint is a pickle in which each tensor is a call: storage, place in it, shape, strides. The
 storages lie outside, under persistent ids. Nothing of PyTorch is needed to make that out.

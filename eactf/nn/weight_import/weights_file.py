@@ -1,4 +1,4 @@
-"""Imported weights as a file of ours: the values, and what a network must be to take them."""
+"""This module writes and reads weights files of ours: values, and which network can take them."""
 
 from __future__ import annotations
 

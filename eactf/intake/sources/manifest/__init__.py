@@ -1,1 +1,1 @@
-"""What reading a manifest takes: its table, its columns, the files it names, its labels."""
+"""This package reads a manifest: its table, its columns, the files it names and its labels."""

@@ -1,4 +1,4 @@
-"""The cells of a manifest, read once, column by column."""
+"""`read_cells` reads all cells of a manifest once and keeps them by column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column of a manifest is what: by its name, by its cells, or as the user says."""
+"""`find_roles` decides what each column of a manifest is, by name, by cells or as the user says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that is meant by a name as people write it, in folders that are each read once."""
+"""`Folders` finds the file that a name means, as people write it, and reads each folder once."""
 
 from __future__ import annotations
 

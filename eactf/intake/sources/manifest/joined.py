@@ -1,4 +1,4 @@
-"""One table for each split (`train.csv`, `val.csv`, `test.csv`), read as a single table."""
+"""This module reads tables of one split each (`train.csv`, `test.csv`) as if they were one."""
 
 from __future__ import annotations
 

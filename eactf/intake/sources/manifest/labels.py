@@ -1,4 +1,4 @@
-"""The labels of a manifest's rows: given, clean, further sets, votes."""
+"""`read_labels` makes labels, further label sets and votes of a manifest's cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where images lie that a table names by an id, a bare name, or a path from another folder."""
+"""`Near` finds images that a table names by an id, a bare name or a path from another folder."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Finding the image files that a manifest names as people write them.
+"""`locate` finds the image files that a manifest names, spelled as people spell them.
 
-Backslashes, another case, a suffix left out, a composed or decomposed accent, a prefix of another
-machine, an id whose file lies in a folder near the table: the file meant is found where it can be
-told for certain, and what differs is told.
+A name may have backslashes, another case, no suffix, an accent in another form or the prefix of
+another machine, or be an id whose file lies in a folder near the table. The file meant is found
+where it is certain, and the user is told what differs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images that a manifest names more than once."""
+"""`settle_repeats` keeps one row of each image that a manifest names more than once."""
 
 from __future__ import annotations
 

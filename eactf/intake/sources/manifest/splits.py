@@ -1,4 +1,4 @@
-"""Which split each row of a manifest belongs to."""
+"""These functions tell which split each row of a manifest belongs to."""
 
 from __future__ import annotations
 

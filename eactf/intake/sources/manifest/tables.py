@@ -1,4 +1,4 @@
-"""Text tables as people have them: CSV of any dialect, TSV, plain lists of image and label.
+"""This module reads tables of text: CSV of any dialect, TSV, and plain lists of image and label.
 
 Rows come one at a time, so that a large file never lies in memory whole.
 """

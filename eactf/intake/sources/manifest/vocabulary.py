@@ -1,4 +1,4 @@
-"""From labels as texts to class indices: missing ones, numbers, spellings."""
+"""A vocabulary finds the classes in labels written as text and gives each label its class index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of a manifest that count annotators' votes, and the labels they make."""
+"""This module reads columns that count annotators' votes and makes labels of them."""
 
 from __future__ import annotations
 
