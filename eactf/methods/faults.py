@@ -62,7 +62,7 @@ def readable(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return step(iterator)
         except tf.errors.InvalidArgumentError as failure:
-            found = _MARK.search(str(failure))
+            found = _MARK.search(failure.message)
             if found is None:
                 raise
             name, number, values = found.groups()
