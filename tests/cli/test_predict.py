@@ -179,7 +179,8 @@ def test_faces_in_a_csv_file_are_classified_as_the_same_faces_in_files(invoke, t
     result = invoke("predict", trained[1], table, tmp_path / "0.png", "--batch-size", 2, "--json")
     assert result.exit_code == 3
     assert "expected 2304 numbers (48 x 48), received 3" in result.stderr
-    events = predictions(result)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    events = {event["file"]: event for event in told if "file" in event}
     named = [f"{table}[{number}]" for number in range(4)]
     assert list(events) == [str(tmp_path / "0.png"), *named]
     assert events[named[3]]["event"] == "unreadable"
