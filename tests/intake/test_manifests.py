@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from open_files import open_files
 from PIL import Image
 
 from eactf.errors import DataError, UsageError
@@ -410,6 +411,7 @@ def test_a_bad_label_file_is_refused_with_place_and_next_step(folder, case):
         read(folder, content, "m.csv")
     assert "m.csv" in caught.value.message
     assert caught.value.hint is not None and hint in caught.value.hint
+    assert folder / "m.csv" not in open_files(), "open for as long as somebody holds the error"
 
 
 def test_a_class_a_sample_is_no_class(folder):

@@ -8,7 +8,8 @@ The file is public in four forms: `fer2013.csv` (`emotion,pixels,Usage`), Kaggle
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def has_labels(path: Path) -> bool:
 
 def read_faces(
     path: Path, *, whole: bool = False, labels: bool = True, swapped: Sequence[str] = ()
-) -> Iterator[FaceRow]:
+) -> Generator[FaceRow]:
     """Go through a table of pixels, one row in memory at a time.
 
     With `whole` it must have all columns of `fer2013.csv`, else `pixels` is enough. Without
@@ -89,15 +90,16 @@ def read_faces(
     """
     there = _header(path) if labels and path.is_file() else set()
     columns = [name for name in _HEADER if whole or name == "pixels" or name.lower() in there]
-    for line, cells in read_rows(path, columns, "Kaggle's fer2013.csv", swapped=swapped):
-        row = dict(zip(columns, cells, strict=True))
-        emotion, usage = row.get("emotion"), row.get("Usage")
-        yield FaceRow(
-            line=line,
-            emotion=-1 if emotion is None else whole_number(path, line, "emotion", emotion, 6),
-            pixels=row["pixels"],
-            split=0 if usage is None else split_of(path, line, usage),
-        )
+    with closing(read_rows(path, columns, "Kaggle's fer2013.csv", swapped=swapped)) as rows:
+        for line, cells in rows:
+            row = dict(zip(columns, cells, strict=True))
+            emotion, usage = row.get("emotion"), row.get("Usage")
+            yield FaceRow(
+                line=line,
+                emotion=-1 if emotion is None else whole_number(path, line, "emotion", emotion, 6),
+                pixels=row["pixels"],
+                split=0 if usage is None else split_of(path, line, usage),
+            )
 
 
 def parse_pixels(path: Path, row: FaceRow) -> np.ndarray:
@@ -116,7 +118,7 @@ def parse_pixels(path: Path, row: FaceRow) -> np.ndarray:
 
 def read_rows(
     path: Path, columns: Sequence[str], what: str, *, swapped: Sequence[str] = ()
-) -> Iterator[tuple[int, list[str]]]:
+) -> Generator[tuple[int, list[str]]]:
     """Line number and the cells under `columns`, in that order, of each row of a CSV file.
 
     `what` names the file in messages. `swapped` is the header of another file that it may have been

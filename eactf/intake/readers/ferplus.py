@@ -8,6 +8,7 @@ crowd-sourced label distribution", ICMI 2016 (github.com/microsoft/FERPlus).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -154,18 +155,19 @@ def _batches(
 def _paired(images_csv: Path, table: VoteTable) -> Iterator[tuple[int, FaceRow]]:
     """Row number and row of the image file, each checked against the votes of that row."""
     count = 0
-    for row, image in enumerate(read_images(images_csv)):
-        count = row + 1
-        if row >= len(table):
-            continue  # go on counting, for the message
-        if image.split != table.split[row]:
-            expected, received = USAGES[table.split[row]], USAGES[image.split]
-            raise DataError(
-                f"{images_csv}, line {image.line}, Usage: expected {expected} as row {row} of"
-                f" {table.path} says, received {received}",
-                hint=_TOGETHER,
-            )
-        yield row, image
+    with closing(read_images(images_csv)) as images:
+        for row, image in enumerate(images):
+            count = row + 1
+            if row >= len(table):
+                continue  # go on counting, for the message
+            if image.split != table.split[row]:
+                expected, received = USAGES[table.split[row]], USAGES[image.split]
+                raise DataError(
+                    f"{images_csv}, line {image.line}, Usage: expected {expected} as row {row} of"
+                    f" {table.path} says, received {received}",
+                    hint=_TOGETHER,
+                )
+            yield row, image
     if count != len(table):
         raise DataError(
             f"{images_csv} has {count} rows of images, {table.path} has {len(table)} rows of votes",

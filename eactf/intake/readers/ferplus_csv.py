@@ -6,7 +6,8 @@ Kaggle's `fer2013.csv` (`emotion,pixels,Usage`) has the images, Microsoft's `fer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +51,12 @@ class VoteTable:
 def read_votes(path: Path) -> VoteTable:
     """Read Microsoft's `fer2013new.csv`; `DataError` names file, line and column."""
     splits, names, votes = [], [], []
-    for line, row in read_rows(path, _VOTE_HEADER, _VOTES, swapped=_IMAGE_HEADER):
-        splits.append(split_of(path, line, row[0]))
-        names.append(row[1].strip())
-        counts = zip(VOTE_COLUMNS, row[2:], strict=True)
-        votes.append([whole_number(path, line, column, cell, 255) for column, cell in counts])
+    with closing(read_rows(path, _VOTE_HEADER, _VOTES, swapped=_IMAGE_HEADER)) as rows:
+        for line, row in rows:
+            splits.append(split_of(path, line, row[0]))
+            names.append(row[1].strip())
+            counts = zip(VOTE_COLUMNS, row[2:], strict=True)
+            votes.append([whole_number(path, line, column, cell, 255) for column, cell in counts])
     if not votes:
         raise DataError(f"{path} has a header but no rows", hint=PUBLISHED)
     return VoteTable(
@@ -62,6 +64,6 @@ def read_votes(path: Path) -> VoteTable:
     )
 
 
-def read_images(path: Path) -> Iterator[FaceRow]:
+def read_images(path: Path) -> Generator[FaceRow]:
     """Go through Kaggle's `fer2013.csv`, one row in memory at a time."""
     return read_faces(path, whole=True, swapped=_VOTE_HEADER)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from open_files import open_files
 from PIL import Image
 
 from eactf.cli import cli
@@ -115,8 +116,9 @@ def test_in_a_folder_the_table_with_labels_is_read_and_the_other_told(tmp_path):
 def test_what_does_not_fit_is_told_with_line_and_column(tmp_path, old, new, message):
     path = fer2013_csv(tmp_path)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         open_source(path)
+    assert path not in open_files(), f"open for as long as somebody holds {caught.value!r}"
 
 
 def test_a_manifest_that_counts_pixels_is_no_table_of_faces(tmp_path):

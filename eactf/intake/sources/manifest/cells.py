@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from eactf.errors import DataError
@@ -39,21 +40,26 @@ def read_cells(table: Table, roles: Roles) -> Cells:
     columns: dict[int, list[str]] = {i: [] for i in roles.positions()}
     shared: dict[int, dict[str, str]] = {i: {} for i in columns}
     lines, numbers, pathless, long = [], [], [], []
-    for number, (line, row) in enumerate(table.rows()):
-        _check_path(table, line, row[roles.path])
-        if is_missing(row[roles.path]):
-            pathless.append(line)
-            continue
-        lines.append(line)
-        numbers.append(number)
-        for i in list(columns):
-            cell = row[i]
-            if len(cell) > _LONGEST // 4 and len(cell.encode()) > _LONGEST and i in roles.others:
-                long.append(roles.names[i])
-                del columns[i]
+    with closing(table.rows()) as rows:
+        for number, (line, row) in enumerate(rows):
+            _check_path(table, line, row[roles.path])
+            if is_missing(row[roles.path]):
+                pathless.append(line)
                 continue
-            same = shared[i]
-            columns[i].append(same.setdefault(cell, cell) if len(same) < _SHARED else cell)
+            lines.append(line)
+            numbers.append(number)
+            for i in list(columns):
+                cell = row[i]
+                if (
+                    len(cell) > _LONGEST // 4
+                    and len(cell.encode()) > _LONGEST
+                    and i in roles.others
+                ):
+                    long.append(roles.names[i])
+                    del columns[i]
+                    continue
+                same = shared[i]
+                columns[i].append(same.setdefault(cell, cell) if len(same) < _SHARED else cell)
     if not lines:
         raise DataError(f"{table.path}: no row names an image", hint="expected rows: path,label")
     return Cells(lines, numbers, columns, tuple(_findings(table, pathless, long)))

@@ -240,7 +240,7 @@ def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
         raise DataError(
             f"{table.path}, line 1: {table.width} columns without a header cannot be told apart",
             hint="write a first line that names them, for example: "
-            + example_header(next(table.rows())[1], table.delimiter or " "),
+            + example_header(table.sample(1)[0], table.delimiter or " "),
         )
     names = tuple(f"column {i + 1}" for i in range(table.width))
     split = splits[0] if len(splits) == 1 and splits != rest else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -46,7 +47,7 @@ class JoinedTable(Table):
 
     parts: tuple[tuple[int, Table], ...] = ()
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row]:
         """The rows of all tables in turn; each line is a `Line`."""
         for split, table in self.parts:
             places = self._places(table)
@@ -59,7 +60,8 @@ class JoinedTable(Table):
     def sample(self, most: int) -> list[list[str]]:
         """The cells of the first rows of the first table: each may count its ids anew."""
         first = replace(self, parts=self.parts[:1])
-        return [cells for _, cells in islice(first.rows(), most)]
+        with closing(first.rows()) as rows:
+            return [cells for _, cells in islice(rows, most)]
 
     def lacking(self) -> dict[str, list[str]]:
         """For each table that lacks columns of the others, their names."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,31 +54,35 @@ class Table:
     header: tuple[str, ...] | None
     width: int
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row]:
         """The rows below the header, `width` cells each.
 
         Short rows are filled up with empty cells; those of a list have to be whole. Raises
-        `DataError` with file and line.
+        `DataError` with file and line. The file is open until the last row, or `close`.
         """
-        below = islice(_read(self.path, self.delimiter), self.header is not None, None)
-        for line, cells in below:
-            if self.delimiter is None and len(cells) != self.width:
-                raise DataError(
-                    f"{self.path}, line {line}: expected {self.width} words with blanks between"
-                    f" them, as in the first line, received {len(cells)}: {' '.join(cells)[:120]}",
-                    hint="write a CSV file instead, with the header path,label",
-                )
-            if any(cells[self.width :]):
-                raise DataError(
-                    f"{self.path}, line {line}: expected {self.width} cells,"
-                    f" received {len(cells)}: {' | '.join(cells)[:120]}",
-                    hint="put a cell that holds the delimiter itself between double quotes",
-                )
-            yield line, (cells + [""] * (self.width - len(cells)))[: self.width]
+        with closing(_read(self.path, self.delimiter)) as rows:
+            for line, cells in islice(rows, self.header is not None, None):
+                self._check(line, cells)
+                yield line, (cells + [""] * (self.width - len(cells)))[: self.width]
+
+    def _check(self, line: int, cells: list[str]) -> None:
+        if self.delimiter is None and len(cells) != self.width:
+            raise DataError(
+                f"{self.path}, line {line}: expected {self.width} words with blanks between"
+                f" them, as in the first line, received {len(cells)}: {' '.join(cells)[:120]}",
+                hint="write a CSV file instead, with the header path,label",
+            )
+        if any(cells[self.width :]):
+            raise DataError(
+                f"{self.path}, line {line}: expected {self.width} cells,"
+                f" received {len(cells)}: {' | '.join(cells)[:120]}",
+                hint="put a cell that holds the delimiter itself between double quotes",
+            )
 
     def sample(self, most: int) -> list[list[str]]:
         """The cells of the first rows, `most` of them."""
-        return [cells for _, cells in islice(self.rows(), most)]
+        with closing(self.rows()) as rows:
+            return [cells for _, cells in islice(rows, most)]
 
 
 def open_table(path: Path, *, has_header: bool = False) -> Table:
@@ -90,7 +95,8 @@ def open_table(path: Path, *, has_header: bool = False) -> Table:
     delimiter = None if _heads_a_list(first, second) else _delimiter(path, first)
     if delimiter is None:
         return _open_list(path, first, second, has_header)
-    _, cells = next(_read(path, delimiter))
+    with closing(_read(path, delimiter)) as rows:
+        _, cells = next(rows)
     is_header = has_header or not any(map(names_an_image, cells))
     return Table(path, delimiter, tuple(cells) if is_header else None, len(cells))
 
@@ -100,7 +106,7 @@ def names_an_image(cell: str) -> bool:
     return cell.lower().endswith(tuple(IMAGE_SUFFIXES))
 
 
-def _read(path: Path, delimiter: str | None) -> Iterator[Row]:
+def _read(path: Path, delimiter: str | None) -> Generator[Row]:
     """All rows with a filled cell, the header too; blanks around cells are taken off."""
     line = 1
     try:
