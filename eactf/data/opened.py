@@ -9,6 +9,7 @@ import h5py
 
 from eactf import console
 from eactf.intake.advice import hints_lead_to_packing, pack_command
+from eactf.intake.listing import Listing
 from eactf.intake.pack_report import PackReport
 from eactf.intake.packing import pack
 from eactf.intake.sources import SourceOptions, open_source
@@ -48,12 +49,14 @@ def open_data(
     channels: int | None = None,
     max_bad: float = 0.01,
     fewest_classes: int = 2,
+    looked_through: bool = False,
 ) -> Dataset:
     """Open a packed file, or pack a folder, manifest or file of arrays and open what comes out.
 
     `options` say how to read images, the others how to pack them; where a caller's user cannot give
     such options (None), a hint at one leads to the command that packs with it. `fewest_classes` is
-    1 for images that are only judged. The packed copy lies among the temporary files and is
+    1 for images that are only judged; with `looked_through` the caller has told the findings, and
+    the images are not looked at once more. The packed copy lies among the temporary files and is
     nameless as soon as it is open: the system frees it when the process ends, however it does.
     Raises `UsageError`, `DataError` or `UnsafeFileError`.
     """
@@ -62,24 +65,35 @@ def open_data(
         return open_packed(path)
     reads = options or SourceOptions(fewest_classes=fewest_classes)
     with hints_lead_to_packing(path, reads=options is not None):
-        return _packed_now(path, reads, size, channels, max_bad)
+        listing = open_source(path, reads)
+        if not looked_through:
+            _look(listing, path, reads, max_bad)
+        return _packed_now(listing, path, reads, size, channels, max_bad)
 
 
-def _packed_now(
-    path: Path, options: SourceOptions, size: int | None, channels: int | None, max_bad: float
-) -> Dataset:
-    listing = open_source(path, options)
-    console.say(
-        f"packing the {counted(len(listing), 'image')} of {path} for this run; to do it once:"
-        f" {pack_command(path, *options.flags())}",
-        markup=False,
-    )
+def _look(listing: Listing, path: Path, options: SourceOptions, max_bad: float) -> None:
+    """Tell what there is to find in the images, and refuse the errors."""
     with counting("looking") as progress:
         findings = look_through(listing, max_bad=max_bad, progress=progress)
     if options.fewest_classes < 2:
         findings = without_training(findings)
     tell_findings(findings, path, options)
     refuse_errors(findings, path, options=options)
+
+
+def _packed_now(
+    listing: Listing,
+    path: Path,
+    options: SourceOptions,
+    size: int | None,
+    channels: int | None,
+    max_bad: float,
+) -> Dataset:
+    console.say(
+        f"packing the {counted(len(listing), 'image')} of {path} for this run; to do it once:"
+        f" {pack_command(path, *options.flags())}",
+        markup=False,
+    )
     # Windows does not delete what is open; elsewhere nothing is left for errors.
     with tempfile.TemporaryDirectory(prefix="eactf-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "images.h5"

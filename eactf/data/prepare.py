@@ -45,12 +45,13 @@ class PreparedData:
         return self.dataset.class_names
 
 
-def prepare_data(recipe: Recipe) -> PreparedData:
+def prepare_data(recipe: Recipe, *, looked_through: bool = False) -> PreparedData:
     """Open or draw the data set, split it, and put the recipe's label noise on the training part.
 
-    Raises `UsageError` when no data file is named, `DataError` when it cannot be used.
+    `looked_through` is as in `open_data`. Raises `UsageError` when no data file is named,
+    `DataError` when it cannot be used.
     """
-    dataset = open_recipe_data(recipe)
+    dataset = open_recipe_data(recipe, looked_through=looked_through)
     if "train" not in dataset.splits or not len(dataset.splits["train"]):
         raise DataError(f"{dataset.source} has no training split", hint="pack one with split train")
     train = dataset.splits["train"]
@@ -79,8 +80,11 @@ def prepare_data(recipe: Recipe) -> PreparedData:
     )
 
 
-def open_recipe_data(recipe: Recipe) -> Dataset:
-    """Open or draw the data set of a recipe, its splits as they are stored."""
+def open_recipe_data(recipe: Recipe, *, looked_through: bool = False) -> Dataset:
+    """Open or draw the data set of a recipe, its splits as they are stored.
+
+    `looked_through` is as in `open_data`.
+    """
     if recipe.data.source == "drawn-faces":
         drawn = recipe.data.drawn
         return drawn_face_dataset(
@@ -99,7 +103,13 @@ def open_recipe_data(recipe: Recipe) -> Dataset:
     if recipe.data.source == "images":
         size, channels = recipe.data.image_size, recipe.data.channels
         path = Path(recipe.data.path)
-        return open_data(path, size=size, channels=channels, max_bad=recipe.data.max_bad)
+        return open_data(
+            path,
+            size=size,
+            channels=channels,
+            max_bad=recipe.data.max_bad,
+            looked_through=looked_through,
+        )
     return open_packed(Path(recipe.data.path))
 
 

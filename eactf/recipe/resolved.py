@@ -25,7 +25,8 @@ class ResolvedRecipe:
     line, a flag (`--set, 2nd`), `noise.preset`, or `default`. `header` is what the file says about
     itself (about, run, takes, expect, cite). `dropped` names keys of the file that a choice made
     over it, such as `--set method.name=cross_entropy`, has left without a meaning. `shipped` says
-    that the file is one of eactf's own.
+    that the file is one of eactf's own, `looked_through` that it was planned by looking at all
+    images of the data, which a run need not do again.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ResolvedRecipe:
     header: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     shipped: bool = False
+    looked_through: bool = False
 
     @property
     def missed(self) -> tuple[str, ...]:

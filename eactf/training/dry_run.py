@@ -30,7 +30,8 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
     are said. Prints parameters, memory, seconds a step and the estimated length of the run, and
     returns them. Raises what a run would raise before its first step.
     """
-    session = open_session(resolved.recipe, prepare_data(resolved.recipe))
+    data = prepare_data(resolved.recipe, looked_through=resolved.looked_through)
+    session = open_session(resolved.recipe, data)
     announce(session, resolved, folder=None)
     wanted, batch = resolved.recipe.train.batch_size, batch_that_fits(session)
     if batch < wanted:

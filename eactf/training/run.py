@@ -55,7 +55,7 @@ def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[s
     in the last two cases what was done is kept in the run's folder.
     """
     RunFolder.refuse_existing(run_dir)
-    data = prepare_data(resolved.recipe)
+    data = prepare_data(resolved.recipe, looked_through=resolved.looked_through)
     session = open_session(resolved.recipe, data)
     refuse_if_too_large(session)
     folder = RunFolder.create(resolved.name, run_dir)

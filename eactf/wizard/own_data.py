@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eactf import console
@@ -11,6 +12,7 @@ from eactf.intake.advice import hints_lead_to_packing
 from eactf.intake.checks import check
 from eactf.intake.fingerprint import Fingerprint
 from eactf.intake.sources import SourceOptions
+from eactf.intake.verdict import refuse_errors
 from eactf.recipe import ResolvedRecipe, load_recipe
 from eactf.suggestions import command_line
 from eactf.wizard import showing
@@ -44,6 +46,8 @@ def plan_for_own_data(path: Path, overrides: Sequence[str] = ()) -> ResolvedReci
         findings = check(data.listing, data.scan, data.duplicates)
         showing.show_findings(findings, data.check_command)
         refuse_hopeless(data, Answers.max_bad)
+        if not data.packed:
+            refuse_errors(findings, path, options=data.options)
     plan = _plan(data.fingerprint, path, packed=data.packed)
     showing.show_plan(plan, {}, {})
     console.say(
@@ -55,7 +59,8 @@ def plan_for_own_data(path: Path, overrides: Sequence[str] = ()) -> ResolvedReci
         for key, choice in plan.choices.items()
         if key not in ("data.path", "data.source")
     }
-    return load_recipe(OWN_DATA, overrides, data_settings(path), planned)
+    resolved = load_recipe(OWN_DATA, overrides, data_settings(path), planned)
+    return replace(resolved, looked_through=True)
 
 
 def _plan(fingerprint: Fingerprint, path: Path, *, packed: bool) -> Plan:

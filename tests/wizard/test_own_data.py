@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
+from eactf.data.prepare import prepare_data
 from eactf.errors import DataError
 from eactf.wizard.own_data import plan_for_own_data
 
@@ -22,6 +24,23 @@ def test_the_recipe_is_planned_from_the_data_and_every_reason_is_kept(folder, ca
     told = capsys.readouterr().out
     for word in ("classes", "plan", "because", "eactf wizard"):
         assert word in told
+
+
+def test_the_images_looked_at_for_the_plan_are_not_looked_at_again(folder, monkeypatch):
+    resolved = plan_for_own_data(folder(splits=("train",), count=6))
+    assert resolved.looked_through
+    monkeypatch.setattr("eactf.data.opened.look_through", lambda *_, **__: pytest.fail("again"))
+    prepare_data(resolved.recipe, looked_through=resolved.looked_through)
+    with pytest.raises(pytest.fail.Exception, match="again"):
+        prepare_data(resolved.recipe)
+
+
+def test_an_error_among_the_findings_stops_the_plan(folder):
+    path = folder(splits=("train",), count=6)
+    (path / "train" / "No").mkdir()
+    Image.new("L", (16, 16), 7).save(path / "train" / "No" / "x.png")
+    with pytest.raises(DataError, match="class-in-two-spellings"):
+        plan_for_own_data(path)
 
 
 def test_a_method_set_by_the_user_leaves_the_planned_ones_keys_out(folder):

@@ -11,6 +11,7 @@ from eactf.intake.sources.spellings import natural_order
 from eactf.intake.sources.splits import split_named
 from eactf.intake.sources.walking import printable
 from eactf.packed.records import SPLITS
+from eactf.wording import counted
 
 __all__ = ["folder_findings"]
 
@@ -160,7 +161,7 @@ def _finding(code: str, severity: Severity, what: str, fix: str, files: Sequence
 
 
 def _count(things: Sequence[str], name: str) -> str:
-    return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")
+    return counted(len(things), name)
 
 
 def _first_folder(path: str) -> str:
