@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from eactf.kernels import prefer_onednn
+from eactf.method_names import METHODS
 
 if TYPE_CHECKING:
     from eactf import losses, nn, optimizers
@@ -39,11 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AttentionConsistency": "eactf.methods.attention_consistency",
-    "EAC": "eactf.methods.eac",
-    "RUL": "eactf.methods.rul",
-    "SCN": "eactf.methods.scn",
-    "CrossEntropy": "eactf.methods.cross_entropy",
+    **{class_name: f"eactf.methods.{name}" for name, class_name in METHODS.items()},
     "Erasing": "eactf.methods.views",
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 LEVELS = (
     (
         *("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
-        *("eactf.suggestions", "eactf.wording"),
+        *("eactf.method_names", "eactf.only", "eactf.suggestions", "eactf.wording"),
     ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
@@ -35,6 +35,8 @@ LIGHT = (
     "eactf.errors",
     "eactf.files",
     "eactf.foreign",
+    "eactf.method_names",
+    "eactf.only",
     "eactf.console",
     "eactf.safe_pickle",
     "eactf.suggestions",
@@ -159,7 +161,8 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 def test_every_public_name_that_a_module_lists_is_there(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     listed, defined = [], set()
-    for node in tree.body:
+    branches = [part for node in tree.body if isinstance(node, ast.If) for part in node.orelse]
+    for node in [*tree.body, *branches]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [

@@ -216,7 +216,7 @@ def _method_names(text: str | None) -> list[str]:
     """The names that `--methods` lists; one empty name, the recipe's own method, without it."""
     if text is None:
         return [""]
-    from eactf.recipe.method_settings import METHOD_NAMES
+    from eactf.method_names import METHODS
 
     names = [name.strip() for name in text.split(",")]
     if "" in names or len(set(names)) < len(names):
@@ -224,12 +224,12 @@ def _method_names(text: str | None) -> list[str]:
             f"--methods {text}: a name is {'missing' if '' in names else 'there twice'}",
             hint="expected names with commas between: --methods cross_entropy,eac",
         )
-    unknown = [name for name in names if name not in METHOD_NAMES]
+    unknown = [name for name in names if name not in METHODS]
     if unknown:
-        question = did_you_mean(unknown[0], METHOD_NAMES)
+        question = did_you_mean(unknown[0], METHODS)
         raise UsageError(
             f"--methods: there is no method '{unknown[0]}'",
-            hint=f"{question} there are {', '.join(METHOD_NAMES)}".lstrip(),
+            hint=f"{question} there are {', '.join(METHODS)}".lstrip(),
         )
     return names
 

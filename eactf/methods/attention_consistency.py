@@ -7,15 +7,18 @@ original method does so at two sizes, and compares the sizes too. Nothing is era
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import keras
+from annotated_types import Ge
 from keras import ops
 
 from eactf import losses
+from eactf.methods.arguments import check_arguments
 from eactf.methods.erasing import CorruptingMethod
 from eactf.methods.transforms import refuse_small_maps, smaller_network, transform_images
 from eactf.methods.views import Views
+from eactf.only import Only
 
 __all__ = ["AttentionConsistency"]
 
@@ -30,20 +33,23 @@ class AttentionConsistency(CorruptingMethod):
     the flipped-back maps of the mirror image, at each size) + `scale_weight` * (distance of the
     maps of both sizes). The dense kernel enters the maps behind a stop-gradient.
 
-    - `views`: 2, the image and its mirror image (what EAC's authors compare with: EAC without
-      erasing, both views classified); 4, the original method: both also at the size whose map has
-      one row and column less (192 for 224, maps 6 x 6 and 7 x 7), and the maps of both sizes
-      compared at their least common multiple. Square images only.
-    - `batch_views`: True passes an image and its mirror image through the network as one batch of
-      2n, as the original method's published code: they share its statistics, which move once a
-      size. False passes each view by itself, as the published code of EAC, with which EAC's authors
-      compare: every view has its own statistics and moves them.
-    - `consistency_weight`: 1, the original method's on WIDER (0.6 on COCO); EAC's paper does not
-      say what it gave this method.
-    - `scale_weight`: of the distance between sizes, with four views only; None: as
-      `consistency_weight`, the original method's on WIDER (0.8 on COCO).
-    - `consistency_ramp`: epochs over which both weights grow linearly from nought; 0 is the paper.
-      As for EAC, a network from random weights may need it in short runs.
+    - `consistency_weight`: weight of the distance between the maps of an image and its mirror
+      image. 1 is the original method's on WIDER (0.6 on COCO); EAC's paper does not say what it
+      gave this method.
+    - `consistency_ramp`: epochs over which the weight grows linearly from 0; 0: the paper. So does
+      that of the distance between sizes. As for EAC, a network from random weights may need it in
+      short runs.
+    - `scale_weight`: weight of the distance between the sizes; null: consistency_weight. As the
+      original method has it on WIDER (0.8 on COCO).
+    - `views`: 2: the image and its mirror image; 4: both at two sizes, the original method. Two are
+      what EAC's authors compare with: EAC without erasing, both views classified. With four both
+      are also taken at the size whose map has one row and column less (192 for 224, maps 6 x 6 and
+      7 x 7), and the maps of both sizes compared at their least common multiple. Square images
+      only.
+    - `batch_views`: true: image and mirror image in one forward pass, as the published code; false:
+      one after the other, as EAC's code. In one pass of 2n they share their statistics, which move
+      once a size. Each by itself, as in the code of EAC, with which EAC's authors compare, has its
+      own statistics and moves them.
     - `augmentation`: a corruption and a crop that come first, one for all views of an image
       (`eactf.Views`); none by default. It takes no pixel noise.
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
@@ -73,26 +79,19 @@ class AttentionConsistency(CorruptingMethod):
     def __init__(
         self,
         classifier: keras.Model,
-        consistency_weight: float = 1.0,
+        consistency_weight: Annotated[float, Ge(0)] = 1.0,
         *,
-        consistency_ramp: float = 0.0,
-        scale_weight: float | None = None,
-        views: int = 2,
+        consistency_ramp: Annotated[float, Ge(0)] = 0.0,
+        scale_weight: Annotated[float | None, Ge(0), Only("views", "4")] = None,
+        views: Literal[2, 4] = 2,
         batch_views: bool = True,
         augmentation: Views = Views(),
-        prior_adjustment: float = 0.0,
+        prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "attention_consistency",
     ) -> None:
-        if views not in (2, 4):
-            raise ValueError(f"views must be 2 or 4; received {views!r}")
-        if not consistency_weight >= 0 or not consistency_ramp >= 0:
-            raise ValueError(
-                "consistency_weight and consistency_ramp must be >= 0; received "
-                f"{consistency_weight!r} and {consistency_ramp!r}"
-            )
-        _check_scale_weight(scale_weight, views)
+        check_arguments(AttentionConsistency, locals())
         if augmentation.pixel_noise > 0.0:
             raise ValueError(
                 "AttentionConsistency puts no noise on pixels: leave pixel_noise out; received "
@@ -188,15 +187,3 @@ class AttentionConsistency(CorruptingMethod):
             "views": self.views,
             "batch_views": self.batch_views,
         }
-
-
-def _check_scale_weight(scale_weight: float | None, views: int) -> None:
-    if scale_weight is None:
-        return
-    if views == 2:
-        raise ValueError(
-            "scale_weight weighs the distance between two sizes, of which views=2 has none: leave "
-            f"it out, or set views=4; received {scale_weight!r}"
-        )
-    if not scale_weight >= 0:
-        raise ValueError(f"scale_weight must be >= 0; received {scale_weight!r}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+from annotated_types import Ge, Gt, Le, Lt
 
 from eactf import losses
+from eactf.methods.arguments import check_arguments
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.views import Erasing, Views
 
@@ -26,9 +28,10 @@ class CrossEntropy(OneViewMethod):
     - `flip_probability`: the share of the images that are mirrored, in [0, 1].
     - `erasing`, `augmentation` and `seed` are EAC's. An image is mirrored or gets pixel noise or
       neither, never both: the two probabilities are at most 1 together.
-    - What is often tried first against wrong labels, off by default: `label_smoothing` in [0, 1)
-      (`losses.smooth_labels`), and `generalized`, the exponent q in (0, 1] of generalised
-      cross-entropy (`losses.generalized_cross_entropy`; 0.7 in its paper).
+    - `label_smoothing`: share of each label spread over all classes. Often tried first against
+      wrong labels (`losses.smooth_labels`).
+    - `generalized`: exponent q of generalised cross-entropy (0.7 in its paper); null: plain. The
+      other thing that is often tried first (`losses.generalized_cross_entropy`).
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
       given as a label (see `Method`). It acts on the whole loss, generalised and of smoothed labels
       too.
@@ -43,20 +46,17 @@ class CrossEntropy(OneViewMethod):
         self,
         classifier: keras.Model,
         *,
-        label_smoothing: float = 0.0,
-        generalized: float | None = None,
-        flip_probability: float = 0.5,
+        label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0,
+        generalized: Annotated[float | None, Gt(0), Le(1)] = None,
+        flip_probability: Annotated[float, Ge(0), Le(1)] = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
-        prior_adjustment: float = 0.0,
+        prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "cross_entropy",
     ) -> None:
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing must be in [0, 1); received {label_smoothing!r}")
-        if generalized is not None and not 0.0 < generalized <= 1.0:
-            raise ValueError(f"generalized must be in (0, 1]; received {generalized!r}")
+        check_arguments(CrossEntropy, locals())
         super().__init__(
             classifier,
             flip_probability=flip_probability,

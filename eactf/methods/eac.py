@@ -9,15 +9,16 @@ the face.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import keras
+from annotated_types import Ge, Le
 from keras import ops
 
 from eactf import losses
+from eactf.methods.arguments import check_arguments
 from eactf.methods.erasing import ErasingMethod
 from eactf.methods.transforms import (
-    TRANSFORMS,
     map_consistency,
     refuse_small_maps,
     smaller_network,
@@ -41,26 +42,26 @@ class EAC(ErasingMethod):
     between its maps and the flipped-back maps of the mirrored view (eq. 2 to 4). The dense kernel
     enters the maps behind a stop-gradient; the gradient reaches both views.
 
-    - `consistency_weight`: lambda of eq. 4, >= 0; 5 in the paper.
-    - `consistency_ramp`: epochs over which lambda grows linearly from nought; 0 is the paper. A
+    - `consistency_weight`: weight of the flip consistency (lambda of eq. 4; 5 in the paper).
+    - `consistency_ramp`: epochs over which the weight grows linearly from 0; 0: the paper. A
       network from random weights needs it in short runs: flat maps satisfy the consistency
       before there are features, and the network stays at the largest class.
-    - `pair`: `"mirrored"` mirrors the erased image, block and all (the paper; its code on clean
-      labels); `"independent"` erases each view by itself (its code on noisy labels, a stronger
-      regulariser).
-    - `classify`: `"original"`, the paper's imbalanced framework, or `"both"`: the mean of both
-      views' cross-entropies (table 3, "imbalanced framework").
-    - `transform`: how the second view is made, `"flip"`, `"rotate"` (a quarter turn) or `"scale"`
-      (shrunk so that its map has one row and column less, for square images); its maps are
-      compared turned back, or at the least common size (table 4; the paper does not say how far
-      it turned and scaled).
-    - `batch_views`: False passes the views one after the other, each with its own batch
-      statistics, as the published code does; True passes them as one batch of 2n. The two differ
-      in training: statistics are shared and move once a step instead of twice.
-    - `consistency_share`: in [0.001, 1], the share of each batch whose second view is computed and
-      compared, drawn anew in every epoch; the mean is over that part. 1 is the paper. A step costs
-      about 1 + `consistency_share` steps of cross-entropy; 1/3 was no less accurate than 1 where it
-      was measured (benchmarks/README.md). On several devices each draws from its own samples.
+    - `pair`: the second view is the first one mirrored (paper), or erased anew (published code).
+      `"mirrored"` mirrors the erased image, block and all (the paper; its code on clean labels);
+      `"independent"` erases each view by itself (its code on noisy labels, a stronger regulariser).
+    - `classify`: the views that are classified; both: without the paper's imbalanced framework.
+      With `"both"` the loss has the mean of both views' cross-entropies (table 3).
+    - `transform`: how the second view is made (table 4 of the paper). `"flip"`, `"rotate"` (a
+      quarter turn) or `"scale"` (shrunk so that its map has one row and column less, for square
+      images); its maps are compared turned back, or at the least common size (the paper does not
+      say how far it turned and scaled).
+    - `batch_views`: true: both views in one forward pass, with shared batch statistics; false: one
+      view after the other, as the published code. The two differ in training: shared statistics
+      move once a step instead of twice.
+    - `consistency_share`: share of each batch that has a second view; 1: the paper; a step costs
+      about 1 + this share of a cross-entropy step. Which samples is drawn anew in every epoch, the
+      mean is over that part. 1/3 was no less accurate than 1 where it was measured
+      (benchmarks/README.md). On several devices each draws from its own samples.
     - `erasing`: how blocks are erased, an `eactf.Erasing`; the published code's by default.
     - `augmentation`: what is done to the images before that, an `eactf.Views`; nothing by default,
       which is the paper ("only flip and erasing"). Both views share the corruption and the crop. A
@@ -96,40 +97,24 @@ class EAC(ErasingMethod):
     def __init__(
         self,
         classifier: keras.Model,
-        consistency_weight: float = 5.0,
+        consistency_weight: Annotated[float, Ge(0)] = 5.0,
         *,
-        consistency_ramp: float = 0.0,
-        pair: str = "mirrored",
-        classify: str = "original",
-        transform: str = "flip",
+        consistency_ramp: Annotated[float, Ge(0)] = 0.0,
+        pair: Literal["mirrored", "independent"] = "mirrored",
+        classify: Literal["original", "both"] = "original",
+        transform: Literal["flip", "rotate", "scale"] = "flip",
         batch_views: bool = False,
-        consistency_share: float = 1.0,
+        consistency_share: Annotated[float, Ge(0.001), Le(1)] = 1.0,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
-        prior_adjustment: float = 0.0,
+        prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "eac",
     ) -> None:
-        if pair not in ("mirrored", "independent"):
-            raise ValueError(f"pair must be 'mirrored' or 'independent'; received {pair!r}")
-        if classify not in ("original", "both"):
-            raise ValueError(f"classify must be 'original' or 'both'; received {classify!r}")
-        if transform not in TRANSFORMS:
-            raise ValueError(
-                f"transform must be one of {', '.join(TRANSFORMS)}; received {transform!r}"
-            )
+        check_arguments(EAC, locals())
         if batch_views and transform == "scale":
             raise ValueError("views of two sizes do not go into one batch: batch_views=False")
-        if not consistency_weight >= 0 or not consistency_ramp >= 0:
-            raise ValueError(
-                "consistency_weight and consistency_ramp must be >= 0; received "
-                f"{consistency_weight!r} and {consistency_ramp!r}"
-            )
-        if not 0.001 <= consistency_share <= 1.0:
-            raise ValueError(
-                f"consistency_share must be in [0.001, 1]; received {consistency_share!r}"
-            )
         self.transform = transform  # `open` builds from it, within the base's own start
         super().__init__(
             classifier,

@@ -31,10 +31,10 @@ class CorruptingMethod(Method):
         classifier: keras.Model,
         *,
         augmentation: Views,
-        prior_adjustment: float,
-        class_prior: Sequence[float] | None,
-        seed: int,
-        name: str,
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ) -> None:
         super().__init__(
             classifier,
@@ -86,10 +86,10 @@ class ErasingMethod(CorruptingMethod):
         *,
         erasing: Erasing,
         augmentation: Views,
-        prior_adjustment: float,
-        class_prior: Sequence[float] | None,
-        seed: int,
-        name: str,
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ) -> None:
         super().__init__(
             classifier,
@@ -132,10 +132,10 @@ class OneViewMethod(ErasingMethod):
         flip_probability: float,
         erasing: Erasing,
         augmentation: Views,
-        prior_adjustment: float,
-        class_prior: Sequence[float] | None,
-        seed: int,
-        name: str,
+        prior_adjustment: float = 0.0,
+        class_prior: Sequence[float] | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ) -> None:
         if not 0.0 <= flip_probability <= 1.0:
             raise ValueError(f"flip_probability must be in [0, 1]; received {flip_probability!r}")

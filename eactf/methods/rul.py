@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+from annotated_types import Ge, Gt, Le, Lt
 from keras import layers, ops
 
 from eactf import losses
+from eactf.methods.arguments import check_arguments
 from eactf.methods.base import Batch, refuse_regularizers
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.views import Erasing, Views
@@ -45,9 +47,10 @@ class RUL(OneViewMethod):
     `sample_scores(images)["uncertainty"]` is mean exp(v) of each image, > 0, as the published code
     reads it: relative to the training set, not a probability.
 
-    - `embedding`: 64 numbers. `dropout`: 0.4, element-wise, before each branch's dense layer.
-    - `head_rate`: the last dense layer learns at this multiple of the learning rate, 10 in the
-      published code; other than 1 it needs an optimizer of `eactf.optimizers`.
+    - `embedding`: numbers that each branch ends in.
+    - `dropout`: dropout before each branch's dense layer, element by element.
+    - `head_rate`: the last dense layer's learning rate over the others' (10: the published code).
+      Other than 1 it needs an optimizer of `eactf.optimizers`.
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
@@ -82,22 +85,18 @@ class RUL(OneViewMethod):
         self,
         classifier: keras.Model,
         *,
-        embedding: int = 64,
-        dropout: float = 0.4,
-        head_rate: float = 10.0,
-        flip_probability: float = 0.5,
+        embedding: Annotated[int, Ge(1), Le(4096)] = 64,
+        dropout: Annotated[float, Ge(0), Lt(1)] = 0.4,
+        head_rate: Annotated[float, Gt(0)] = 10.0,
+        flip_probability: Annotated[float, Ge(0), Le(1)] = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
-        prior_adjustment: float = 0.0,
+        prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "rul",
     ) -> None:
-        if embedding < 1 or not 0 <= dropout < 1 or not head_rate > 0:
-            raise ValueError(
-                "expected embedding >= 1, dropout in [0, 1) and head_rate above 0; received "
-                f"{embedding!r}, {dropout!r} and {head_rate!r}"
-            )
+        check_arguments(RUL, locals())
         # `open` builds from it, within the base's own start.
         self._shape = (int(embedding), float(dropout), int(seed))
         super().__init__(

@@ -8,13 +8,15 @@ against its label gets another one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
 from keras import layers, ops
 
 from eactf import losses
+from eactf.methods.arguments import check_arguments
 from eactf.methods.base import Batch
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.ledger import RelabelLedger
@@ -44,11 +46,14 @@ class SCN(OneViewMethod):
 
     - `ids`: the ids of the training samples, or their number n where the data's ids are 0 to
       n - 1. None: nothing can be remembered, and `relabel_epoch` must be None.
-    - `ratio`: share of a batch in the important group; `rank_margin` (0.15; the authors advise
-      0.07 at batch 64), `rank_weight` (1, the published code; the paper's halves are this times
-      one half).
-    - `relabel_epoch`: 10; None never relabels. `relabel`: `"all"` looks at every sample (the
-      published code), `"low_importance"` at the batch's less important group (the paper).
+    - `ratio`: share of a batch in the important group.
+    - `rank_margin`: distance the groups must keep (0.15; the authors advise 0.07 at batch 64).
+    - `rank_weight`: weight of the rank regularisation (1: the published code). The paper's halves
+      are this times one half.
+    - `relabel_epoch`: first epoch that changes labels, from 1; null: none does.
+    - `relabel_margin`: lead in probability that changes a label.
+    - `relabel`: samples that may change: all (published code), or the less important group of the
+      batch (paper).
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; the published code has
       0.25 for the first and for the pixel noise of the last.
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
@@ -100,21 +105,26 @@ class SCN(OneViewMethod):
         classifier: keras.Model,
         *,
         ids: Any = None,
-        ratio: float = 0.7,
-        rank_margin: float = 0.15,
-        rank_weight: float = 1.0,
-        relabel_epoch: int | None = 10,
-        relabel_margin: float = 0.2,
-        relabel: str = "all",
-        flip_probability: float = 0.5,
+        ratio: Annotated[float, Gt(0), Lt(1)] = 0.7,
+        rank_margin: Annotated[float, Ge(0)] = 0.15,
+        rank_weight: Annotated[float, Ge(0)] = 1.0,
+        relabel_epoch: Annotated[int | None, Ge(1)] = 10,
+        relabel_margin: Annotated[float, Ge(0), Lt(1)] = 0.2,
+        relabel: Literal["all", "low_importance"] = "all",
+        flip_probability: Annotated[float, Ge(0), Le(1)] = 0.5,
         erasing: Erasing = Erasing(),
         augmentation: Views = Views(),
-        prior_adjustment: float = 0.0,
+        prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "scn",
     ) -> None:
-        _check(ids, ratio, rank_margin, rank_weight, relabel_epoch, relabel_margin, relabel)
+        check_arguments(SCN, locals())
+        if relabel_epoch is not None and ids is None:
+            raise ValueError(
+                "SCN changes labels by id: give ids= (the training samples' ids, or their number n "
+                "for ids 0 to n - 1), or relabel_epoch=None to change none"
+            )
         self._start = (ids, int(seed))  # `open` builds from it, within the base's own start
         super().__init__(
             classifier,
@@ -312,32 +322,3 @@ def _importance_head(head: layers.Dense, seed: int) -> layers.Dense:
     )
     importance.build((None, inputs))
     return importance
-
-
-def _check(
-    ids: Any,
-    ratio: float,
-    rank_margin: float,
-    rank_weight: float,
-    relabel_epoch: int | None,
-    relabel_margin: float,
-    relabel: str,
-) -> None:
-    if not 0 < ratio < 1:
-        raise ValueError(f"ratio must be between 0 and 1; received {ratio!r}")
-    for name, value in (("rank_margin", rank_margin), ("rank_weight", rank_weight)):
-        if not value >= 0:
-            raise ValueError(f"{name} must be >= 0; received {value!r}")
-    if relabel not in ("all", "low_importance"):
-        raise ValueError(f"relabel must be 'all' or 'low_importance'; received {relabel!r}")
-    if not 0 <= relabel_margin < 1:
-        raise ValueError(f"relabel_margin must be in [0, 1); received {relabel_margin!r}")
-    if relabel_epoch is None:
-        return
-    if relabel_epoch < 1:
-        raise ValueError(f"relabel_epoch counts from 1, None for never; received {relabel_epoch!r}")
-    if ids is None:
-        raise ValueError(
-            "SCN changes labels by id: give ids= (the training samples' ids, or their number n for "
-            "ids 0 to n - 1), or relabel_epoch=None to change none"
-        )

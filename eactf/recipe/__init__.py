@@ -6,16 +6,11 @@ It imports no TensorFlow.
 from eactf.recipe.keys import Key, describe_keys
 from eactf.recipe.loading import load_recipe
 from eactf.recipe.method_settings import (
-    AttentionConsistencySettings,
-    CrossEntropySettings,
-    EacSettings,
+    AugmentedSettings,
     Erasing,
     ErasingSettings,
     Method,
     MethodSettings,
-    OneViewSettings,
-    RulSettings,
-    ScnSettings,
 )
 from eactf.recipe.resolved import ResolvedRecipe
 from eactf.recipe.schema import (
@@ -32,11 +27,9 @@ from eactf.recipe.schema import (
 from eactf.recipe.shipped import copy_recipe, list_recipes, read_header, read_recipe_text
 
 __all__ = [
-    "AttentionConsistencySettings",
-    "CrossEntropySettings",
+    "AugmentedSettings",
     "DataSettings",
     "DrawnFaces",
-    "EacSettings",
     "Erasing",
     "ErasingSettings",
     "Key",
@@ -44,14 +37,11 @@ __all__ = [
     "MethodSettings",
     "ModelSettings",
     "NoiseSettings",
-    "OneViewSettings",
     "OptimizerSettings",
     "Recipe",
     "ReportSettings",
     "ResolvedRecipe",
-    "RulSettings",
     "ScheduleSettings",
-    "ScnSettings",
     "TrainSettings",
     "copy_recipe",
     "describe_keys",

@@ -9,8 +9,9 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from eactf.errors import UsageError
+from eactf.only import Only
 from eactf.recipe.schema import Recipe
-from eactf.recipe.sections import Only, Section
+from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath, dotted, write_scalar
 from eactf.recipe.type_text import type_text
 from eactf.suggestions import meant, nearest
@@ -155,7 +156,7 @@ def _rows(entries: list[_Entry]) -> list[Key]:
 
 def _serves(entry: _Entry) -> str:
     """When a key has a meaning, as a remark behind its help."""
-    only = Only.on(entry.field)
+    only = Only.among(entry.field.metadata)
     if only:
         return f" ({only.key}: {' or '.join(only.choices)})"
     methods = {_method_of(other) for other in _entries() if other.path == entry.path}

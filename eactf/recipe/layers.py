@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eactf.only import Only
 from eactf.recipe.keys import sections_at
 from eactf.recipe.method_settings import method_name
 from eactf.recipe.schema import PRESETS
-from eactf.recipe.sections import Only, Section
+from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath
 
 __all__ = ["Layers", "Setting"]
@@ -133,7 +134,7 @@ class Layers:
         for depth in range(1, len(path)):
             for model in sections_at(path[:depth]):
                 field_info = model.model_fields.get(path[depth])
-                only = Only.on(field_info) if field_info else None
+                only = Only.among(field_info.metadata) if field_info else None
                 if only is None:
                     continue
                 section = path[:depth]

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from eactf.recipe.method_settings import EacSettings, Method
-from eactf.recipe.sections import Conflict, Expected, Names, Only, Section, as_tuple, whole_number
+from eactf.only import Only
+from eactf.recipe.method_settings import SETTINGS, Method
+from eactf.recipe.sections import Conflict, Expected, Names, Section, as_tuple, whole_number
 
 __all__ = [
     "PRESETS",
@@ -301,7 +302,9 @@ class Recipe(Section):
     data: DataSettings = Field(default_factory=DataSettings, description="the images")
     noise: NoiseSettings = Field(default_factory=NoiseSettings, description="wrong labels")
     model: ModelSettings = Field(default_factory=ModelSettings, description="the classifier")
-    method: Method = Field(default_factory=EacSettings, description="the training method")
+    method: Method = Field(
+        default_factory=next(iter(SETTINGS.values())), description="the training method"
+    )
     optimizer: OptimizerSettings = Field(
         default_factory=OptimizerSettings, description="the optimiser"
     )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from eactf.only import Only
 
 __all__ = [
     "Conflict",
     "Expected",
     "Names",
-    "Only",
     "Pair",
     "Section",
     "as_tuple",
@@ -29,26 +28,6 @@ class Expected:
     """States what a field accepts, where its type and bounds do not say it well enough."""
 
     text: str
-
-
-class Only:
-    """Marks a field that has a meaning only while its sibling `key` holds one of `choices`.
-
-    A choice may be a shell pattern: `Only("backbone", "resnet*")`.
-    """
-
-    def __init__(self, key: str, *choices: str) -> None:
-        self.key = key
-        self.choices = choices
-
-    def serves(self, chosen: object) -> bool:
-        """True if the marked field has a meaning while the sibling is `chosen`."""
-        return any(fnmatchcase(str(chosen), choice) for choice in self.choices)
-
-    @staticmethod
-    def on(field: FieldInfo) -> Only | None:
-        """The mark of a field, None for a field that always has a meaning."""
-        return next((mark for mark in field.metadata if isinstance(mark, Only)), None)
 
 
 class Conflict(NamedTuple):
@@ -86,7 +65,7 @@ class Section(BaseModel):
     def _without_effect(self) -> Iterator[Conflict]:
         """Keys set to something that the choices made beside them would silently ignore."""
         for key, field in type(self).model_fields.items():
-            only = Only.on(field)
+            only = Only.among(field.metadata)
             if only is None or key not in self.model_fields_set:
                 continue
             chosen, value = getattr(self, only.key), getattr(self, key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,8 @@ from eactf.data.pipeline import ImageForm
 from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
 from eactf.foreign import reason_of
-from eactf.methods.attention_consistency import AttentionConsistency
+from eactf.method_names import METHODS
 from eactf.methods.base import Method
-from eactf.methods.cross_entropy import CrossEntropy
-from eactf.methods.eac import EAC
-from eactf.methods.rul import RUL
-from eactf.methods.scn import SCN
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
@@ -33,15 +30,10 @@ from eactf.nn.weight_import import (
 )
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import (
-    AttentionConsistencySettings,
-    CrossEntropySettings,
-    EacSettings,
+    AugmentedSettings,
     ErasingSettings,
     MethodSettings,
-    OneViewSettings,
     Recipe,
-    RulSettings,
-    ScnSettings,
 )
 from eactf.suggestions import command_line
 
@@ -153,18 +145,6 @@ def build_model(
     return classifier
 
 
-@dataclass(frozen=True)
-class _About:
-    """What a method wants to know beside its settings.
-
-    The seed, the training samples' ids, and how often each class is given as a label in training.
-    """
-
-    seed: int
-    ids: np.ndarray
-    class_counts: tuple[int, ...] | None
-
-
 def build_method(
     recipe: Recipe,
     classifier: keras.Model,
@@ -179,10 +159,12 @@ def build_method(
     Raises `UsageError` for settings that do not work.
     """
     settings = recipe.method
+    name = METHODS[settings.name]
+    method_class = getattr(importlib.import_module(f"eactf.methods.{settings.name}"), name)
+    counts = None if class_counts is None else tuple(int(count) for count in class_counts)
+    given = {"ids": ids, "class_prior": counts, "seed": recipe.seed}
     try:
-        counts = None if class_counts is None else tuple(int(count) for count in class_counts)
-        about = _About(recipe.seed, ids, counts)
-        method = _BUILDERS[type(settings)](settings, classifier, about)
+        method: Method = method_class(classifier, **_arguments(method_class, settings, given))
     except (ImportError, ValueError) as reason:
         raise UsageError(
             f"method.name = {settings.name} cannot be built: {reason_of(reason)}"
@@ -245,109 +227,38 @@ def pixel_statistics(
     return mean, std
 
 
-def _erasing(settings: ErasingSettings | EacSettings) -> Erasing:
+def _arguments(
+    method_class: type[Method], settings: MethodSettings, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the constructor takes of the method's settings, and of what is `given` beside them."""
+    taken = inspect.signature(method_class.__init__).parameters
+    known = {
+        **{key: getattr(settings, key) for key in type(settings).model_fields if key != "name"},
+        "erasing": _erasing(settings),
+        "augmentation": _views(settings, given["seed"]),
+        **given,
+    }
+    return {key: value for key, value in known.items() if key in taken}
+
+
+def _erasing(settings: MethodSettings) -> Erasing | None:
+    if not isinstance(settings, ErasingSettings):
+        return None
+    if settings.corruption != "erase":
+        return Erasing(probability=0.0)
     how = settings.erase
     return Erasing(probability=how.probability, area=how.area, aspect=how.aspect)
 
 
-def _views(settings: MethodSettings, about: _About, *, instead: str = "erase") -> Views:
-    """What is done to the images first; `instead` is `corruption`'s."""
+def _views(settings: MethodSettings, seed: int) -> Views | None:
+    """What is done to the images first."""
+    if not isinstance(settings, AugmentedSettings):
+        return None
+    instead, noise = "erase", 0.0
+    if isinstance(settings, ErasingSettings):
+        instead, noise = settings.corruption, settings.pixel_noise
     return Views(
-        corruption=corruption(settings.corruptions, about.seed, instead=instead),
+        corruption=corruption(settings.corruptions, seed, instead=instead),
         crop_padding=settings.crop_padding,
-        pixel_noise=getattr(settings, "pixel_noise", 0.0),
+        pixel_noise=noise,
     )
-
-
-def _build_eac(settings: EacSettings, classifier: keras.Model, about: _About) -> Method:
-    erases = settings.corruption == "erase"
-    return EAC(
-        classifier,
-        settings.consistency_weight,
-        consistency_ramp=settings.consistency_ramp,
-        pair=settings.pair,
-        classify=settings.classify,
-        transform=settings.transform,
-        batch_views=settings.batch_views,
-        consistency_share=settings.consistency_share,
-        erasing=_erasing(settings) if erases else Erasing(probability=0.0),
-        augmentation=_views(settings, about, instead=settings.corruption),
-        **_all(settings, about),
-    )
-
-
-def _build_attention_consistency(
-    settings: AttentionConsistencySettings, classifier: keras.Model, about: _About
-) -> Method:
-    return AttentionConsistency(
-        classifier,
-        settings.consistency_weight,
-        consistency_ramp=settings.consistency_ramp,
-        scale_weight=settings.scale_weight,
-        views=settings.views,
-        batch_views=settings.batch_views,
-        augmentation=_views(settings, about),
-        **_all(settings, about),
-    )
-
-
-def _build_cross_entropy(
-    settings: CrossEntropySettings, classifier: keras.Model, about: _About
-) -> Method:
-    return CrossEntropy(
-        classifier,
-        label_smoothing=settings.label_smoothing,
-        generalized=settings.generalized,
-        **_one_view(settings, about),
-    )
-
-
-def _build_scn(settings: ScnSettings, classifier: keras.Model, about: _About) -> Method:
-    return SCN(
-        classifier,
-        ids=about.ids,
-        ratio=settings.ratio,
-        rank_margin=settings.rank_margin,
-        rank_weight=settings.rank_weight,
-        relabel_epoch=settings.relabel_epoch,
-        relabel_margin=settings.relabel_margin,
-        relabel=settings.relabel,
-        **_one_view(settings, about),
-    )
-
-
-def _build_rul(settings: RulSettings, classifier: keras.Model, about: _About) -> Method:
-    return RUL(
-        classifier,
-        embedding=settings.embedding,
-        dropout=settings.dropout,
-        head_rate=settings.head_rate,
-        **_one_view(settings, about),
-    )
-
-
-def _one_view(settings: OneViewSettings, about: _About) -> dict[str, Any]:
-    return {
-        "flip_probability": settings.flip_probability,
-        "erasing": _erasing(settings),
-        "augmentation": _views(settings, about),
-        **_all(settings, about),
-    }
-
-
-def _all(settings: MethodSettings, about: _About) -> dict[str, Any]:
-    """What every method takes."""
-    return {
-        "prior_adjustment": settings.prior_adjustment,
-        "class_prior": about.class_counts,
-        "seed": about.seed,
-    }
-
-
-_BUILDERS: dict[type, Callable[[Any, keras.Model, _About], Method]] = {
-    EacSettings: _build_eac,
-    AttentionConsistencySettings: _build_attention_consistency,
-    CrossEntropySettings: _build_cross_entropy,
-    ScnSettings: _build_scn,
-    RulSettings: _build_rul,
-}

@@ -200,9 +200,17 @@ def test_a_head_rate_needs_an_optimizer_that_has_one(tiny_classifier):
     eactf.RUL(tiny_classifier(), head_rate=1.0).compile(optimizer=keras.optimizers.Adam())
 
 
-@pytest.mark.parametrize("settings", [{"embedding": 0}, {"dropout": 1.0}, {"head_rate": 0.0}])
-def test_settings_that_make_no_sense_are_refused(tiny_classifier, settings):
-    with pytest.raises(ValueError, match="expected embedding >= 1"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"embedding": 0}, r"embedding must be a whole number in \[1, 4096\]; received 0"),
+        ({"embedding": 8.0}, "embedding must be a whole number"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\); received 1.0"),
+        ({"head_rate": 0.0}, "head_rate must be > 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tiny_classifier, settings, message):
+    with pytest.raises(ValueError, match=message):
         eactf.RUL(tiny_classifier(), **settings)
 
 

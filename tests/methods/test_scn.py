@@ -397,11 +397,11 @@ def test_the_ledger_is_saved_with_the_method(tiny_classifier, faces, tmp_path, n
     "settings, message",
     [
         ({}, "SCN changes labels by id: give ids="),
-        ({"ids": 4, "ratio": 1.0}, "ratio must be between 0 and 1"),
+        ({"ids": 4, "ratio": 1.0}, r"ratio must be in \(0, 1\)"),
         ({"ids": 4, "rank_margin": -1.0}, "rank_margin must be >= 0"),
         ({"ids": 4, "relabel": "some"}, "relabel must be"),
         ({"ids": 4, "relabel_margin": 1.0}, "relabel_margin must be in"),
-        ({"ids": 4, "relabel_epoch": 0}, "relabel_epoch counts from 1"),
+        ({"ids": 4, "relabel_epoch": 0}, "relabel_epoch must be a whole number >= 1"),
         ({"ids": [1, 1]}, "ids must be unique"),
         ({"ids": [-1, 1]}, "ids must be unique and within"),
         ({"ids": [0.5]}, "array \\(n,\\) of integers"),

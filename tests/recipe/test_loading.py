@@ -11,8 +11,6 @@ from pydantic import ValidationError
 
 from eactf.errors import RecipeError
 from eactf.recipe import (
-    CrossEntropySettings,
-    EacSettings,
     Recipe,
     list_recipes,
     load_recipe,
@@ -36,7 +34,7 @@ def test_every_shipped_recipe_loads_and_comes_back_from_its_dump(name: str, tmp_
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_recipe_becomes_its_baseline_by_one_override(name: str) -> None:
     resolved = load_recipe(name, ["method.name=cross_entropy"])
-    assert isinstance(resolved.recipe.method, CrossEntropySettings)
+    assert resolved.recipe.method.name == "cross_entropy"
     assert resolved.recipe.method.erase == load_recipe(name).recipe.method.erase
     assert "method.consistency_weight" in resolved.dropped
 
@@ -44,7 +42,7 @@ def test_every_shipped_recipe_becomes_its_baseline_by_one_override(name: str) ->
 def test_the_paper_recipes_hold_the_papers_protocol() -> None:
     recipe = load_recipe("ferplus-noise30").recipe
     method = recipe.method
-    assert isinstance(method, EacSettings)
+    assert method.name == "eac"
     assert (recipe.data.image_size, recipe.model.backbone, recipe.model.stem) == (
         224,
         "resnet18",
