@@ -39,18 +39,19 @@ def training_batches(
     seed: int,
     first_epoch: int = 0,
     balance: str = "none",
+    balance_from: int = 1,
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
 
     Give `fit` `steps_per_epoch(...)` with it. Images are `(n, size, size, channels)` uint8, labels
     `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
     The last batch of an epoch may be smaller. With a `balance` (`data.balance`) an epoch has some
-    samples several times and others not at all.
+    samples several times and others not at all, from the epoch `balance_from` on, counted from 1.
     """
     count = len(samples)
 
     def positions(epoch: Any) -> np.ndarray:
-        if balance == "none":
+        if balance == "none" or epoch + 1 < balance_from:
             return epoch_order(count, seed, int(epoch))
         return balanced_order(samples.given, seed, int(epoch), balance)
 

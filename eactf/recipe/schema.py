@@ -100,6 +100,12 @@ class DataSettings(Section):
         description="how often a class is shown in training: as it is there, all classes alike, or"
         " by the root of their counts; an epoch keeps its length",
     )
+    balance_from: Annotated[int, Only("balance", "class", "sqrt")] = Field(
+        default=1,
+        ge=1,
+        description="first epoch that is balanced; earlier ones show the classes as they are"
+        " (deferred re-balancing, Cao et al., NeurIPS 2019)",
+    )
     validation_fraction: Annotated[float, Only("source", "packed", "images")] = Field(
         default=0.1,
         gt=0,

@@ -161,7 +161,7 @@ def build_method(
     settings = recipe.method
     name = METHODS[settings.name]
     method_class = getattr(importlib.import_module(f"eactf.methods.{settings.name}"), name)
-    counts = None if class_counts is None else tuple(int(count) for count in class_counts)
+    counts = None if class_counts is None else tuple(float(count) for count in class_counts)
     given = {"ids": ids, "class_prior": counts, "seed": recipe.seed}
     try:
         method: Method = method_class(classifier, **_arguments(method_class, settings, given))
@@ -174,13 +174,15 @@ def build_method(
 
 
 def class_counts(recipe: Recipe, data: PreparedData) -> np.ndarray:
-    """How often each class is given as a label in an epoch of training, `(classes,)`.
+    """How often each class is given as a label in an epoch, the mean of all, `(classes,)` float64.
 
     Planted noise is included, and so is a balance of the classes: what an epoch evens out is not
     to be evened out once more.
     """
     counts = np.bincount(data.train.given, minlength=len(data.class_names))
-    return class_quotas(counts, recipe.data.balance, len(data.train))
+    quotas = class_quotas(counts, recipe.data.balance, len(data.train))
+    plain = min(recipe.data.balance_from - 1, recipe.train.epochs) / recipe.train.epochs
+    return np.asarray(counts * plain + quotas * (1.0 - plain))
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

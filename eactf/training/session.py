@@ -61,6 +61,7 @@ class Session:
             batch_size=self.recipe.train.batch_size,
             seed=self.recipe.seed,
             balance=self.recipe.data.balance,
+            balance_from=self.recipe.data.balance_from,
         )
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:

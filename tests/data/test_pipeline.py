@@ -74,6 +74,15 @@ def test_a_balanced_epoch_keeps_its_length_and_goes_on_where_it_stopped():
             np.testing.assert_array_equal(column, other)
 
 
+def test_a_balance_may_begin_in_a_later_epoch():
+    data = samples()
+    settings = {"batch_size": 4, "seed": 5, "balance": "class", "balance_from": 2}
+    whole = taken(training_batches(data, FORM, **settings), 6)
+    ids = np.concatenate([batch[2] for batch in whole]).reshape(2, -1)
+    np.testing.assert_array_equal(ids[0], data.ids[epoch_order(10, 5, 0)])
+    np.testing.assert_array_equal(ids[1], data.ids[balanced_order(data.given, 5, 1, "class")])
+
+
 def test_a_run_that_goes_on_sees_what_an_uninterrupted_one_sees():
     whole = taken(training_batches(samples(), FORM, batch_size=4, seed=5), 9)
     later = taken(training_batches(samples(), FORM, batch_size=4, seed=5, first_epoch=2), 3)

@@ -140,4 +140,15 @@ def test_what_an_epoch_evens_out_already_is_not_in_the_prior(recipe):
     from eactf.training.build import class_counts
 
     made = recipe("noise.rate=0.5", "data.drawn.train=35", "data.balance=class").recipe
-    assert class_counts(made, prepare_data(made)).tolist() == [5] * 7
+    assert class_counts(made, prepare_data(made)).tolist() == [5.0] * 7
+
+
+def test_the_prior_of_a_balance_that_begins_later_is_that_of_all_epochs(recipe):
+    from eactf.data.prepare import prepare_data
+    from eactf.training.build import class_counts
+
+    settings = ("data.balance=class", "data.balance_from=4", "train.epochs=4")
+    made = recipe("noise.rate=0.5", "data.drawn.train=35", *settings).recipe
+    data = prepare_data(made)
+    given = np.bincount(data.train.given, minlength=7)
+    np.testing.assert_allclose(class_counts(made, data), 0.75 * given + 0.25 * 5)
