@@ -98,9 +98,25 @@ class UnsafeFileError(EactfError):
 
 
 class Interrupted(EactfError):  # noqa: N818 - nothing went wrong
-    """The user interrupted the work."""
+    """The user, or a time that the user set, interrupted the work.
+
+    `exit_code` is 130 unless it was something else than Ctrl-C. `at_once` says that nothing more
+    is to be saved.
+    """
 
     exit_code = 130
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        exit_code: int = 130,
+        at_once: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = exit_code
+        self.at_once = at_once
 
 
 def _format_problems(recipe: str, problems: Sequence[Problem]) -> str:

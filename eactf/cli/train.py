@@ -27,6 +27,10 @@ __all__ = ["train"]
 )
 @click.option("--run-dir", type=FILE_PATH, help="A new folder for the run; else runs/NAME.")
 @click.option("--dry-run", is_flag=True, help="Try recipe and data for a few steps; write nothing.")
+@click.option(
+    "--resume", metavar="RUN", help="Go on with a run that stopped: its folder, or name in runs/."
+)
+@click.option("--stop-after", metavar="TIME", help="End in time, saved: 55m, 1h30m.")
 @json_option
 def train(
     recipe: str | None,
@@ -34,6 +38,8 @@ def train(
     overrides: tuple[str, ...],
     run_dir: Path | None,
     dry_run: bool,
+    resume: str | None,
+    stop_after: str | None,
 ) -> None:
     """Train a recipe, or on data of your own what the wizard would choose for it by default.
 
@@ -42,7 +48,19 @@ def train(
     eactf train --recipe quickstart
     eactf train --recipe ferplus-noise20 --data ferplus.h5 --set train.epochs=20
     eactf train --recipe my-data.yaml --data faces/
+    eactf train --resume runs/quickstart
     """
+    if stop_after is not None:
+        overrides = (*overrides, f"train.stop_after={stop_after}")
+    if resume is not None:
+        _refuse_beside_resume(recipe=recipe, data=data, run_dir=run_dir, dry_run=dry_run)
+        from eactf.quiet import start_tensorflow
+
+        start_tensorflow()
+        from eactf.training.resume import resume as take_up
+
+        take_up(resume, overrides=overrides)
+        return
     resolved = _resolve(recipe, data, overrides)
 
     from eactf.quiet import start_tensorflow
@@ -56,6 +74,18 @@ def train(
     from eactf.training.run import train as run
 
     run(resolved, run_dir=run_dir, command=["eactf", *sys.argv[1:]])
+
+
+def _refuse_beside_resume(**given: object) -> None:
+    """A run that is taken up has all that in its folder."""
+    needless = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if needless:
+        raise UsageError(
+            f"--resume takes recipe, data and folder from the run: {', '.join(needless)} has no"
+            " place beside it",
+            hint="--set may change train.epochs (upwards), train.devices, train.stop_after and "
+            "train.checkpoint_minutes",
+        )
 
 
 def _resolve(recipe: str | None, data: Path | None, overrides: tuple[str, ...]) -> ResolvedRecipe:

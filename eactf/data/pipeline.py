@@ -40,8 +40,11 @@ def training_batches(
     first_epoch: int = 0,
     balance: str = "none",
     balance_from: int = 1,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
+
+    `first_step` batches of the first of them are left out: they were taken before.
 
     Give `fit` `steps_per_epoch(...)` with it. Images are `(n, size, size, channels)` uint8, labels
     `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
@@ -59,7 +62,7 @@ def training_batches(
         drawn = tf.numpy_function(positions, [epoch], tf.int64)
         return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(drawn, [count])).batch(batch_size)
 
-    batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order)
+    batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order).skip(first_step)
     targets = samples.given if samples.targets is None else samples.targets
     return _gathered(batches, samples, targets, form)
 

@@ -37,10 +37,11 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.batch import Batch, columns, pad_rows
-from eactf.methods.clock import ClockedModel, Ticks
+from eactf.methods.clock import Ticks
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
 from eactf.methods.prior import checked_prior
+from eactf.methods.state import RestorableModel
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -50,7 +51,7 @@ __all__ = ["Batch", "Method", "refuse_regularizers"]
 Tensor = Any
 
 
-class Method(ClockedModel):
+class Method(RestorableModel):
     """A classifier in training.
 
     `classifier` is a functional Keras model that ends in global average pooling and a dense layer

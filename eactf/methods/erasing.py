@@ -59,6 +59,11 @@ class CorruptingMethod(Method):
         keys = self.sample_keys(images, _CROP)
         return random_crop(images, keys, padding, mean_pixel(self.classifier))
 
+    def extra_variables(self) -> list[Any]:
+        """The seed generators of the corruption's layers."""
+        layers = getattr(self.augmentation.corruption, "layers", [self.augmentation.corruption])
+        return [variable for layer in layers for variable in getattr(layer, "variables", [])]
+
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {

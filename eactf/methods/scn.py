@@ -259,6 +259,12 @@ class SCN(OneViewMethod):
         pooled, _ = self.heads_network(ops.cast(images, "float32"), training=False)
         return {"importance": self.importance_of(pooled)}
 
+    def extra_state(self) -> Mapping[str, np.ndarray]:
+        return self.ledger.columns()
+
+    def restore_extra_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self._ledger = RelabelLedger.from_columns(state)
+
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         for name, column in self.ledger.columns().items():

@@ -76,6 +76,7 @@ def corruption(
         # The layers map over images and may lose the shape, which erasing needs.
         return ops.reshape(ops.clip(images, 0.0, 255.0), (-1, *shape[1:]))
 
+    corrupt.layers = chain  # type: ignore[attr-defined]  # whose seed generators a checkpoint keeps
     return corrupt
 
 

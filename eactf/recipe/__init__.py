@@ -12,7 +12,7 @@ from eactf.recipe.method_settings import (
     Method,
     MethodSettings,
 )
-from eactf.recipe.resolved import ResolvedRecipe
+from eactf.recipe.resolved import ResolvedRecipe, leaf_values
 from eactf.recipe.schema import (
     DataSettings,
     DrawnFaces,
@@ -23,6 +23,7 @@ from eactf.recipe.schema import (
     ReportSettings,
     ScheduleSettings,
     TrainSettings,
+    seconds_of,
 )
 from eactf.recipe.shipped import copy_recipe, list_recipes, read_header, read_recipe_text
 
@@ -45,8 +46,10 @@ __all__ = [
     "TrainSettings",
     "copy_recipe",
     "describe_keys",
+    "leaf_values",
     "list_recipes",
     "load_recipe",
     "read_header",
     "read_recipe_text",
+    "seconds_of",
 ]

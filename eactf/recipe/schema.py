@@ -5,14 +5,23 @@ Those of the methods stand in `method_settings.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from eactf.only import Only
 from eactf.recipe.method_settings import SETTINGS, Method
-from eactf.recipe.sections import Conflict, Expected, Names, Section, as_tuple, whole_number
+from eactf.recipe.sections import (
+    Conflict,
+    Expected,
+    Names,
+    Section,
+    as_tuple,
+    refuse,
+    whole_number,
+)
 
 __all__ = [
     "PRESETS",
@@ -25,6 +34,7 @@ __all__ = [
     "ReportSettings",
     "ScheduleSettings",
     "TrainSettings",
+    "seconds_of",
 ]
 
 LARGEST_SEED = 2**31 - 1
@@ -41,6 +51,28 @@ files were made that the EAC authors published (theirs were drawn without a seed
 """
 
 
+_DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds_of(duration: str) -> int:
+    """The seconds of a duration such as `1h30m`; `ValueError` for a text that is none."""
+    match = _DURATION.fullmatch(duration.strip())
+    if match is None or not any(int(part or 0) for part in match.groups()):
+        raise ValueError(f"expected a time such as 55m, 90s or 1h30m; received {duration!r}")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            seconds_of(value)
+        except ValueError as reason:
+            raise refuse("out of range", str(reason)) from None
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration), Expected("a time such as 55m, 90s or 1h30m")]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Matrix = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(as_tuple)]
 
@@ -282,6 +314,15 @@ class TrainSettings(Section):
     xla: bool = Field(default=False, description="compile the step with XLA")
     devices: int | None = Field(
         default=None, ge=1, description="devices to use; null: every GPU found"
+    )
+    checkpoint_minutes: float = Field(
+        default=10.0,
+        gt=0,
+        description="save the run's state this often within an epoch too; it is saved after each",
+    )
+    stop_after: Duration | None = Field(
+        default=None,
+        description="end in time, saved, for a queue's limit: 55m, 90s, 1h30m; null: no limit",
     )
 
 

@@ -1,24 +1,35 @@
-"""These callbacks watch a run: learning rate, broken losses, interrupts, checkpoints, the log."""
+"""These callbacks watch a run: learning rate, broken losses, checkpoints, judging, the log.
+
+What they find goes into the run's `RunState`, so that it is in every checkpoint.
+"""
 
 from __future__ import annotations
 
 import math
-import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import keras
 import numpy as np
 
-from eactf.errors import Interrupted, TrainingError
+from eactf.errors import TrainingError
 from eactf.recipe import Recipe
-from eactf.training.checkpoints import save_checkpoint
 from eactf.training.folder import RunFolder
+from eactf.training.interrupts import Interrupts
+from eactf.training.run_state import RunState
 from eactf.training.schedule import learning_rate
+from eactf.training.session import Session
 
-__all__ = ["Checkpoints", "EpochLog", "Schedule", "StepGuard", "has_collapsed"]
+__all__ = [
+    "EpochLog",
+    "Keeper",
+    "LastEpochs",
+    "Schedule",
+    "StepCount",
+    "StepGuard",
+    "has_collapsed",
+]
 
 
 class Schedule(keras.callbacks.Callback):
@@ -32,45 +43,45 @@ class Schedule(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = learning_rate(self.recipe, epoch)
 
 
-class StepGuard(keras.callbacks.Callback):
-    """Stops after a step whose loss is not a number, or when the user asks to stop.
+class StepCount(keras.callbacks.Callback):
+    """Keeps count of the steps in the run's state; the first of the callbacks."""
 
-    Used as a context: within it the first interrupt lets the running step finish and raises
-    `Interrupted` behind it; a second one takes effect at once. Raises `TrainingError` with epoch
-    and step, both counted from 1. Validation is watched as well: the last step of an epoch may
-    have broken the weights, which its own loss does not show.
+    def __init__(self, state: RunState, steps: int) -> None:
+        super().__init__()
+        self.state = state
+        self.steps = steps
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self.state.step += 1
+        if self.state.step == self.steps:
+            self.state.logs = {name: float(value) for name, value in (logs or {}).items()}
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self.state.logs = {name: float(value) for name, value in (logs or {}).items()}
+        self.state.validated = True
+
+
+class StepGuard(keras.callbacks.Callback):
+    """Stops after a step whose loss is not a number, or where an interrupt asks for it.
+
+    Raises `TrainingError` with epoch and step, both counted from 1, and `Interrupted`. Validation
+    is watched as well: the last step of an epoch may have broken the weights, which its own loss
+    does not show.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, state: RunState, epochs: int, interrupts: Interrupts) -> None:
         super().__init__()
-        self.epoch = 0
-        self.step = 0
-        self._asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StepGuard:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._before[number] = signal.signal(number, self._ask)
-            except ValueError:
-                # Not the main thread: whoever runs us there handles interrupts.
-                return self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        self.state = state
+        self.epochs = epochs
+        self.interrupts = interrupts
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # Asked for while the epoch before was judged and saved.
-        self._stop_if_asked()
-        self.epoch = epoch + 1
+        self._stop_if_asked()  # asked for while the epoch before was written
 
     def on_train_end(self, logs: Any = None) -> None:
         self._stop_if_asked()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step = batch + 1
         self._check("loss", logs)
         self._stop_if_asked()
 
@@ -78,71 +89,109 @@ class StepGuard(keras.callbacks.Callback):
         self._check("validation loss", logs)
         self._stop_if_asked()
 
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._stop_if_asked()
+
     def _check(self, what: str, logs: Mapping[str, Any] | None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the {what} is {loss} in epoch {self.epoch}, step {self.step}",
+                f"the {what} is {loss} in epoch {self.state.epoch + 1}, step {self.state.step}",
                 hint="lower optimizer.learning_rate, or set train.precision=float32; the "
                 "checkpoint of the last whole epoch, where there is one, is kept",
             )
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        # A second signal acts as if we were not here.
-        signal.signal(number, self._before[number] or signal.SIG_DFL)
-
     def _stop_if_asked(self) -> None:
-        if self._asked:
-            raise Interrupted(f"interrupted in epoch {self.epoch}, after step {self.step}")
+        judging = self.state.epoch >= self.epochs
+        place = f"in epoch {self.state.epoch + 1}, after step {self.state.step}"
+        self.interrupts.stop_if_asked("while the run was judged" if judging else place)
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Keeps the last epoch's state and that of the epoch best on validation."""
+class LastEpochs(keras.callbacks.Callback):
+    """Judges the judged split with the network of each of the last epochs, and says nothing.
 
-    def __init__(self, folder: RunFolder, monitor: str = "val_accuracy") -> None:
+    With `report.best_on_test` the figures of every epoch are kept as well, for that one alone.
+    """
+
+    def __init__(self, session: Session, state: RunState, guard: StepGuard) -> None:
         super().__init__()
-        self.folder = folder
-        self.monitor = monitor
-        self.best = -math.inf
-        self.best_epoch = 0
+        self.session = session
+        self.state = state
+        self.guard = guard
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        value = float((logs or {})[self.monitor])
-        if value > self.best:
-            self.best, self.best_epoch = value, epoch + 1
-            self._save("best", epoch)
-        self._save("last", epoch)
-
-    def path(self, which: str) -> Path:
-        """The weights file of `last` or `best`."""
-        return self.folder.file(f"checkpoints/{which}.weights.h5")
-
-    def _save(self, which: str, epoch: int) -> None:
-        facts = {"epoch": epoch + 1, "best_epoch": self.best_epoch, self.monitor: self.best}
-        save_checkpoint(self.model, self.path(which), facts)
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        recipe = self.session.recipe
+        is_last = epoch >= recipe.train.epochs - recipe.report.last_epochs
+        if not is_last and not recipe.report.best_on_test:
+            return
+        scored = self.session.judge(self.session.judged, callbacks=[self.guard])
+        if recipe.report.best_on_test:
+            self.state.figures[epoch] = scored.figures(self.session.data.class_names)
+        if is_last:
+            self.state.judged[epoch] = scored
 
 
 class EpochLog(keras.callbacks.Callback):
     """Writes each epoch to the run's folder and hands it to the progress display."""
 
-    def __init__(self, folder: RunFolder, show: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, folder: RunFolder, state: RunState, show: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         super().__init__()
         self.folder = folder
+        self.state = state
         self.show = show
-        self.rows: list[dict[str, Any]] = []
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
         row |= {name: float(value) for name, value in (logs or {}).items()}
-        self.rows.append(row)
-        self.folder.add_epoch(row)
-        self.folder.write_status("running", epoch=epoch + 1, epochs=self.params["epochs"])
+        self.state.rows.append(row)
+        self.folder.write_epochs(self.state.rows)
         self.show(row)
 
-    def column(self, name: str) -> list[float]:
-        """One logged value of every epoch so far."""
-        return [row[name] for row in self.rows if name in row]
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the state of the moment, once an epoch and every so often within one, and the best.
+
+    The last of the callbacks: an epoch counts as whole once it is on the disk.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        state: RunState,
+        recipe: Recipe,
+        save: Callable[[str], None],
+        monitor: str = "val_accuracy",
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.state = state
+        self.recipe = recipe
+        self.save = save
+        self.monitor = monitor
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        minutes = self.recipe.train.checkpoint_minutes
+        if time.monotonic() - self._saved >= 60 * minutes and self.state.logs is None:
+            self._save("last")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        value = float((logs or {})[self.monitor])
+        is_best = value > self.state.best
+        if is_best:
+            self.state.best, self.state.best_epoch = value, epoch + 1
+        self.state.epoch_done()
+        if is_best:
+            # First: a run that is killed between the two repeats the epoch, and this.
+            self._save("best")
+        self._save("last")
+        self.folder.write_status("running", epoch=epoch + 1, epochs=self.recipe.train.epochs)
+
+    def _save(self, which: str) -> None:
+        self.save(which)
+        self._saved = time.monotonic()
 
 
 def has_collapsed(

@@ -1,24 +1,77 @@
-"""A checkpoint, weights and optimizer state with a few facts, is saved here whole or not at all."""
+"""A checkpoint is one file, all arrays of a method and where its run stands: whole or not there."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eactf.files import replace_atomically, write_text
+import h5py
+import numpy as np
 
-__all__ = ["save_checkpoint"]
+from eactf.errors import TrainingError
+from eactf.files import replace_atomically
+
+__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+
+VERSION = 1
+"""The form of the file; raised when older programs could not read it rightly."""
+
+_FACTS = "facts"
+_STATE = "state"
 
 
-def save_checkpoint(method: Any, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write a method's variables (optimizer, clock and per-sample memory included) to `path`.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A method's `state` and the `facts` of its run, plain values of JSON."""
 
-    `path` ends in `.weights.h5`; `facts` go to a `.json` file beside it. Keras writes straight to
-    the name it is given, so that an interrupted save would destroy the checkpoint before it:
-    both files are written under a temporary name and renamed.
+    state: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint over an earlier one, which stays until the new one is safe on the disk.
+
+    Raises `OSError` where there is no room or no permission; the earlier one is then untouched.
     """
-    replace_atomically(path, lambda target: method.save_weights(target))
-    beside = path.with_name(path.name.removesuffix(".weights.h5") + ".json")
-    write_text(beside, json.dumps(dict(facts), indent=2) + "\n")
+    facts = json.dumps({"version": VERSION, **checkpoint.facts}).encode()
+
+    def write(target: Path) -> None:
+        with h5py.File(target, "w") as file:
+            file.create_dataset(_FACTS, data=np.frombuffer(facts, np.uint8))
+            for name, array in checkpoint.state.items():
+                file.create_dataset(f"{_STATE}/{name}", data=array)
+
+    replace_atomically(path, write)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read what `write_checkpoint` wrote.
+
+    Raises `TrainingError` for a file that is damaged or of a later version of eactf, `OSError`
+    where there is none.
+    """
+    with path.open("rb"):
+        pass  # h5py's own message for a missing file is a page long
+    try:
+        with h5py.File(path, "r") as file:
+            facts = json.loads(bytes(file[_FACTS][()]))
+            names: list[str] = []
+            file[_STATE].visititems(
+                lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+            state = {name: np.asarray(file[f"{_STATE}/{name}"][()]) for name in names}
+    except (OSError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"{path} is damaged and cannot be read",
+            hint="train anew: the run's recipe.yaml is the recipe",
+        ) from error
+    if facts.get("version") != VERSION:
+        raise TrainingError(
+            f"{path} is in the form {facts.get('version')}, written by eactf {facts.get('eactf')};"
+            f" this one reads the form {VERSION}",
+            hint="go on with the version of eactf that began the run",
+        )
+    return Checkpoint(state, facts)

@@ -4,6 +4,7 @@
 
     runs/NAME/
       recipe.yaml         the resolved recipe, every line saying where it came from
+      run.json            what `--resume` needs beside it: version, recipe, where the files lie
       command.txt         the command
       environment.json    versions, devices, platform, CPU features and kernels
       labels.csv          id, given, clean of every training sample
@@ -13,41 +14,58 @@
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
       history.csv         the same as a table
-      checkpoints/        last.weights.h5, best.weights.h5, each with a .json beside it
+      checkpoints/        last.h5 and best.h5, the whole state of the run after these epochs
       model.keras         the trained classifier; opens with Keras alone
       result.json         the figures of the finished run
       status.json         running, finished, failed or interrupted, and how far
+      run.lock            there while a process works on the run, and held by it
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eactf.errors import UsageError
+from eactf.errors import DataError, TrainingError, UsageError
 from eactf.files import write_text
 from eactf.foreign import reason_of
 from eactf.kernels import kernel_facts
+from eactf.training.lock import RunLock
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "writing"]
 
 _PACKAGES = ("eactf", "tensorflow", "keras", "numpy", "h5py", "keras-cv")
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell of a file that cannot be written, for want of room or permission, as the run's end."""
+    try:
+        yield
+    except (OSError, RuntimeError) as fault:  # RuntimeError: h5py's, at closing
+        number = getattr(fault, "errno", None)
+        reason = os.strerror(number) if number else reason_of(fault)
+        raise TrainingError(
+            f"{path} cannot be written: {reason.lower()}",
+            hint="what was saved before is whole; make room, or give back the permission",
+        ) from fault
+
+
 class RunFolder:
-    """The folder of one run; `path` is new, never one that exists."""
+    """The folder of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._columns: list[str] | None = None
-        self._started = time.time()
+        self._started = self.read_json("status.json").get("started", time.time())
 
     @classmethod
     def create(cls, name: str, wanted: Path | None) -> RunFolder:
@@ -85,8 +103,9 @@ class RunFolder:
         return path
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file, whole or not at all."""
-        write_text(self.file(name), text)
+        """Write a text file, whole or not at all; `TrainingError` where that cannot be done."""
+        with writing(self.path / name):
+            write_text(self.file(name), text)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file, whole or not at all."""
@@ -115,17 +134,39 @@ class RunFolder:
             {"state": state, "started": self._started, "updated": now, **fields},
         )
 
-    def add_epoch(self, row: Mapping[str, Any]) -> None:
-        """Append one epoch to `metrics.jsonl` and `history.csv`."""
-        with self.file("metrics.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row, default=_plain) + "\n")
-        first = self._columns is None
-        self._columns = list(row) if self._columns is None else self._columns
-        with self.file("history.csv").open("a", encoding="utf-8", newline="") as table:
-            writer = csv.DictWriter(table, self._columns, extrasaction="ignore")
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+    def write_epochs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write what is known of all epochs to `metrics.jsonl` and `history.csv`."""
+        lines = [json.dumps(row, default=_plain) + "\n" for row in rows]
+        self.write_text("metrics.jsonl", "".join(lines))
+        table = io.StringIO()
+        writer = csv.DictWriter(table, list(rows[0]), extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self.write_text("history.csv", table.getvalue())
+
+    def checkpoint(self, which: str) -> Path:
+        """The file of the checkpoint `last` or `best`."""
+        return self.file(f"checkpoints/{which}.h5")
+
+    def lock(self) -> RunLock:
+        """What a process holds while it works on the run."""
+        return RunLock(self.path)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the folder; empty where there is none. `DataError` where it is damaged."""
+        path = self.path / name
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as reason:
+            raise DataError(f"{path} is damaged: {reason_of(reason)}") from reason
+        return found if isinstance(found, dict) else {}
+
+    def clean_up(self) -> None:
+        """Remove what a process that was killed had half written."""
+        for leftover in self.path.rglob(".writing-*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _new_folder(parent: Path, name: str) -> Path:

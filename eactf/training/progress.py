@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 
 from eactf import console
+from eactf.training.run_state import RunState
+from eactf.training.session import Session
 
 __all__ = ["ProgressDisplay", "format_duration"]
 
@@ -35,19 +37,23 @@ the recall there of the class that is recognised worst."""
 class ProgressDisplay(keras.callbacks.Callback):
     """Shows an epoch bar with loss parts, images/s and time left; prints each finished epoch.
 
-    `samples` is the number of training images an epoch. Images/s counts training images (an EAC
-    image is passed twice) over the epoch's own steps, validation left out.
+    Images/s counts training images (an EAC image is passed twice) over the epoch's own steps,
+    validation left out. `state` says where the run stands, which may have been taken up.
     """
 
-    def __init__(self, samples: int, epochs: int) -> None:
+    def __init__(self, session: Session, state: RunState) -> None:
         super().__init__()
-        self.samples = samples
-        self.epochs = epochs
+        self.samples = len(session.data.train)
+        self.epochs = session.recipe.train.epochs
+        self.steps = session.steps
+        self.state = state
         self.images_per_second = 0.0
+        self._first = state.epoch + state.step / session.steps
         self._live: Live | None = None
         self._bar: Progress | None = None
         self._epoch_seconds = 0.0
         self._headed = False
+        self._step_before = state.step
         self._begun = self._epoch_begun = time.perf_counter()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -59,9 +65,8 @@ class ProgressDisplay(keras.callbacks.Callback):
                 TextColumn("step {task.completed}/{task.total}  {task.fields[text]}"),
                 console=console.out(),
             )
-            self._task = self._bar.add_task(
-                "", total=self.params.get("steps"), epoch=self._place(1), text="starting"
-            )
+            place = self._place(self.state.epoch + 1)
+            self._task = self._bar.add_task("", total=self.steps, epoch=place, text="starting")
             self._live = Live(self._bar, console=self._bar.console, transient=True)
             self._live.start()
 
@@ -76,7 +81,7 @@ class ProgressDisplay(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_begun = time.perf_counter()
-        self._epoch = epoch
+        self._epoch, self._step_before = epoch, self.state.step
         if self._bar is not None:
             self._bar.reset(self._task, epoch=self._place(epoch + 1), text="")
 
@@ -84,19 +89,21 @@ class ProgressDisplay(keras.callbacks.Callback):
         self._epoch_seconds = time.perf_counter() - self._epoch_begun
         if self._bar is None:
             return
-        steps = self.params.get("steps") or 1
-        rate = self.samples * (batch + 1) / steps / self._epoch_seconds
-        left = (self.epochs - self._epoch - (batch + 1) / steps) * self.samples / rate
+        step = self.state.step
+        rate = self.samples * self._share() / self._epoch_seconds
+        left = (self.epochs - self._epoch - step / self.steps) * self.samples / rate
         loss = float((logs or {}).get("loss", 0.0))
         text = f"loss {loss:.3f}  {rate:.0f} img/s  {format_duration(left)} left"
-        self._bar.update(self._task, completed=batch + 1, text=text)
+        self._bar.update(self._task, completed=step, text=text)
 
     def show_epoch(self, row: Mapping[str, Any]) -> None:
         """Print one finished epoch."""
-        self.images_per_second = self.samples / max(self._epoch_seconds, 1e-9)
+        # Nought where all steps were taken before the run was taken up.
+        seconds = self._epoch_seconds
+        self.images_per_second = self.samples * self._share() / seconds if seconds else 0.0
         done = row["epoch"]
         spent = time.perf_counter() - self._begun
-        left = spent / max(done, 1) * (self.epochs - done)
+        left = spent / max(done - self._first, 1e-9) * (self.epochs - done)
         console.emit("epoch", **row, images_per_second=self.images_per_second, seconds_left=left)
         values = {name: form for name, form in _COLUMNS.items() if name in row}
         if not self._headed:
@@ -106,6 +113,10 @@ class ProgressDisplay(keras.callbacks.Callback):
         cells = "".join(f"{form.format(float(row[name])):>9}" for name, (_, form) in values.items())
         rate = f"{self.images_per_second:>8.0f}"
         self._print(f"{self._place(done)}{cells}{rate}  {format_duration(left)}")
+
+    def _share(self) -> float:
+        """The share of the running epoch that was trained since it began or was taken up."""
+        return (self.state.step - self._step_before) / self.steps
 
     def _place(self, epoch: int) -> str:
         """`epoch/epochs`, as wide as the widest and as the column's heading."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,13 @@ class Session:
         """Steps of an epoch."""
         return steps_per_epoch(len(self.data.train), self.recipe.train.batch_size)
 
-    def training(self) -> tf.data.Dataset:
-        """Training batches, epoch after epoch."""
+    @property
+    def judged(self) -> Samples:
+        """The split that the result is about: test, validation where there is none."""
+        return self.data.test if self.data.test else self.data.validation
+
+    def training(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+        """Training batches, epoch after epoch, from a step of an epoch on (both from 0)."""
         return training_batches(
             self.data.train,
             self.form,
@@ -62,24 +68,37 @@ class Session:
             seed=self.recipe.seed,
             balance=self.recipe.data.balance,
             balance_from=self.recipe.data.balance_from,
+            first_epoch=first_epoch,
+            first_step=first_step,
         )
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:
         """`samples` once, in stored order."""
         return evaluation_batches(samples, self.form, batch_size=self.recipe.train.batch_size)
 
-    def predict(self, samples: Samples) -> np.ndarray:
+    def predict(self, samples: Samples, callbacks: Sequence[Any] = ()) -> np.ndarray:
         """Predicted class indices `(n,)`."""
-        return np.asarray(np.argmax(self._logits(samples), axis=-1))
+        return np.asarray(np.argmax(self._logits(samples, callbacks), axis=-1))
 
-    def judge(self, samples: Samples) -> Scores:
+    def judge(self, samples: Samples, callbacks: Sequence[Any] = ()) -> Scores:
         """How well the network of the moment predicts the given labels of `samples`."""
-        logits = self._logits(samples)
+        logits = self._logits(samples, callbacks)
         guess = np.argmax(logits, axis=-1)
         return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
 
-    def _logits(self, samples: Samples) -> np.ndarray:
-        return np.asarray(self.method.predict(self.evaluation(samples), verbose=0))
+    def _logits(self, samples: Samples, callbacks: Sequence[Any]) -> np.ndarray:
+        batches = self.evaluation(samples)
+        return np.asarray(self.method.predict(batches, verbose=0, callbacks=list(callbacks)))
+
+    def facts(self) -> dict[str, Any]:
+        """What a stored classifier says of itself."""
+        return {
+            "class_names": list(self.data.class_names),
+            "image_size": self.form.size,
+            "channels": self.form.channels,
+            "source": self.data.dataset.source,
+            "method": self.method.name,
+        }
 
     def portable_classifier(self) -> keras.Model:
         """The classifier in float32, its weights copied: what is saved for others to open."""

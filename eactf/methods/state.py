@@ -1,0 +1,108 @@
+"""The whole state of a method in training, so that a run can be taken up as if it had not stopped.
+
+Every variable is in it: weights, optimizer and loss scale, the clock, tables by id, a second
+network, running metrics, seed generators. What a method remembers outside variables it tells in
+`extra_state`. Keras' own files leave out seed generators, metrics and all that is no variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from eactf.methods.clock import ClockedModel
+
+__all__ = ["RestorableModel"]
+
+_EXTRA = "extra/"
+
+
+class RestorableModel(ClockedModel):
+    """A model whose state can be taken out as arrays and put back."""
+
+    def extra_state(self) -> Mapping[str, np.ndarray]:
+        """What the method remembers outside its variables, by name; each method says."""
+        return {}
+
+    def restore_extra_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put back what `extra_state` gave."""
+
+    def extra_variables(self) -> list[Any]:
+        """Variables that Keras does not find by itself, such as those of layers in other values."""
+        return []
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of all that training changes, as arrays by name.
+
+        On several devices a variable that each keeps for itself, as running metrics are, is
+        `(devices, ...)`. The optimizer must have been built and the metrics used once.
+        """
+        arrays = {name: _read(variable) for name, variable in self._named_variables()}
+        extra = {_EXTRA + name: np.asarray(array) for name, array in self.extra_state().items()}
+        return {**arrays, **extra}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put back what `state` gave, for the same method, network and optimizer.
+
+        Raises `ValueError` that names the first variable which is not there or has another shape;
+        nothing has been changed then.
+        """
+        variables = dict(self._named_variables())
+        stored = {name: array for name, array in state.items() if not name.startswith(_EXTRA)}
+        for name in [*variables, *stored]:
+            if name not in stored or name not in variables:
+                where = "the stored state" if name not in stored else "the method"
+                raise ValueError(f"the stored state is another method's: {where} has no {name}")
+            _refuse_other_shape(name, variables[name], stored[name])
+        for name, variable in variables.items():
+            _write(variable, stored[name])
+        self.restore_extra_state(
+            {name.removeprefix(_EXTRA): a for name, a in state.items() if name.startswith(_EXTRA)}
+        )
+
+    def _named_variables(self) -> Iterator[tuple[str, Any]]:
+        """Every variable once. Names go by order: Keras' paths count layers of the process."""
+        groups = {
+            "model": [*self.variables, *self.extra_variables()],
+            "optimizer": self.optimizer.variables if self.optimizer is not None else [],
+            "metrics": self.metrics_variables,
+        }
+        seen: set[int] = set()
+        for group, variables in groups.items():
+            fresh = [v for v in variables if id(v) not in seen and not seen.add(id(v))]  # type: ignore[func-returns-value]
+            for number, variable in enumerate(fresh):
+                yield f"{group}/{number:04d}.{variable.name}", variable
+
+
+def _parts(variable: Any) -> list[Any]:
+    """The variables of each device, where they differ; else the one there is."""
+    value = getattr(variable, "value", variable)
+    on_read = getattr(value, "synchronization", None) == tf.VariableSynchronization.ON_READ
+    return list(value.values) if on_read and hasattr(value, "values") else [value]
+
+
+def _read(variable: Any) -> np.ndarray:
+    parts = [np.array(part.numpy()) for part in _parts(variable)]
+    return np.stack(parts) if len(parts) > 1 else parts[0]
+
+
+def _write(variable: Any, array: np.ndarray) -> None:
+    parts = _parts(variable)
+    if len(parts) == 1:
+        parts[0].assign(array)
+    else:
+        for part, own in zip(parts, array, strict=True):
+            part.assign(own)
+
+
+def _refuse_other_shape(name: str, variable: Any, array: np.ndarray) -> None:
+    parts = _parts(variable)
+    shape = (len(parts), *variable.shape) if len(parts) > 1 else tuple(variable.shape)
+    if array.shape != shape:
+        raise ValueError(
+            f"the stored state is another method's: {name} has the shape {shape}, in the stored "
+            f"state {array.shape}"
+        )

@@ -1,0 +1,56 @@
+"""What a run writes down of itself at its start, so that it can be taken up from its folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eactf import __version__
+from eactf.recipe import Recipe, ResolvedRecipe, leaf_values
+from eactf.training.folder import RunFolder
+
+__all__ = ["FORM", "PATHS", "as_started", "plain_values", "write_run_file"]
+
+FORM = 1
+"""The form of a run's folder; raised when it can no longer be taken up as an older one was."""
+
+PATHS = ("data.path", "noise.path", "model.weights")
+"""Keys that name files; a relative one is meant from where the run was started."""
+
+
+def write_run_file(
+    folder: RunFolder, resolved: ResolvedRecipe, *, started_in: str | None = None
+) -> None:
+    """Write `run.json`: version, the recipe's values, where it was started (None: here)."""
+    folder.write_json(
+        "run.json",
+        {
+            "form": FORM,
+            "eactf": __version__,
+            "name": resolved.name,
+            "started_in": os.getcwd() if started_in is None else started_in,
+            "looked_through": resolved.looked_through,
+            "recipe": plain_values(resolved.recipe),
+        },
+    )
+
+
+def plain_values(recipe: Recipe) -> dict[str, Any]:
+    """Every key of a recipe with its value, as JSON holds it."""
+    return {".".join(path): _plain(value) for path, value in leaf_values(recipe)}
+
+
+def as_started(values: Mapping[str, Any], started_in: str) -> dict[str, str]:
+    """For each file that a recipe names by a relative path, where it lay when the run began."""
+    named = {key: values.get(key) for key in PATHS}
+    return {
+        key: str(Path(started_in) / path)
+        for key, path in named.items()
+        if path is not None and not Path(path).is_absolute()
+    }
+
+
+def _plain(value: object) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value

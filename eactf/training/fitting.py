@@ -1,0 +1,149 @@
+"""A run's epochs, from its first step or from where it stopped, to its last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from eactf import __version__
+from eactf.errors import Interrupted
+from eactf.evaluation.storage import save_classifier
+from eactf.training.callbacks import EpochLog, Keeper, LastEpochs, Schedule, StepCount, StepGuard
+from eactf.training.checkpoints import Checkpoint, write_checkpoint
+from eactf.training.folder import RunFolder, writing
+from eactf.training.interrupts import Interrupts
+from eactf.training.progress import ProgressDisplay
+from eactf.training.run_state import RunState
+from eactf.training.samples import write_relabels
+from eactf.training.session import Session
+
+__all__ = ["Fitting"]
+
+
+class Fitting:
+    """Trains a session's method to its last epoch; `state` says from where.
+
+    With `stored`, the method's state at that place, it goes on as if it had never stopped.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        folder: RunFolder,
+        state: RunState,
+        interrupts: Interrupts,
+        stored: Any = None,
+    ) -> None:
+        self.session = session
+        self.folder = folder
+        self.state = state
+        self.stored = stored
+        self.guard = StepGuard(state, session.recipe.train.epochs, interrupts)
+        self.progress = ProgressDisplay(session, state)
+        self.callbacks: list[keras.callbacks.Callback] = [
+            StepCount(state, session.steps),
+            Schedule(session.recipe),
+            self.progress,
+            LastEpochs(session, state, self.guard),
+            EpochLog(folder, state, self.progress.show_epoch),
+            Keeper(folder, state, session.recipe, self.save),
+            self.guard,
+        ]
+        self._before = state.seconds
+        self._begun = time.perf_counter()
+
+    def run(self) -> None:
+        """Train; on an interrupt save where it stopped, and raise it on."""
+        try:
+            if self.stored is not None:
+                self._restore()
+                self._rest_of_the_epoch()
+            if self.state.epoch < self.session.recipe.train.epochs:
+                self._fit(self.state.epoch, self.session.recipe.train.epochs, self.session.steps)
+        except Interrupted as stop:
+            if not stop.at_once:
+                self.progress.close()
+                self.save("last")
+                facts = self.session.facts()
+                portable = self.session.portable_classifier()
+                save_classifier(self.folder.file("model.keras"), portable, facts)
+            raise
+        finally:
+            self.progress.close()
+            write_relabels(self.folder, self.session)  # of a run that is broken off as well
+        self.state.seconds = self._seconds()
+
+    def save(self, which: str) -> None:
+        """Write the state of the moment."""
+        self.state.seconds = self._seconds()
+        facts = {"eactf": __version__, "run": self.state.as_facts()}
+        checkpoint = Checkpoint(self.session.method.state(), facts)
+        path = self.folder.checkpoint(which)
+        with writing(path):
+            write_checkpoint(path, checkpoint)
+
+    def _seconds(self) -> float:
+        return self._before + time.perf_counter() - self._begun
+
+    def _fit(
+        self, first: int, epochs: int, steps: int, more: Sequence[keras.callbacks.Callback] = ()
+    ) -> None:
+        session = self.session
+        session.method.fit(
+            session.training(first, self.state.step),
+            initial_epoch=first,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            validation_data=session.evaluation(session.data.validation),
+            callbacks=[*more, *self.callbacks],
+            verbose=0,
+        )
+
+    def _restore(self) -> None:
+        """Put the stored state back, once everything is there that has one."""
+        method = self.session.method
+        with self.session.strategy.scope():
+            method.optimizer.build(method.trainable_variables)
+        validation = self.session.data.validation
+        few = validation.take(np.arange(1))
+        method.evaluate(self.session.evaluation(few), verbose=0)  # metrics are built by use
+        method.restore(self.stored)
+
+    def _rest_of_the_epoch(self) -> None:
+        """What was still to do of the epoch in which the run stopped."""
+        state, steps = self.state, self.session.steps
+        if state.step == 0:
+            return
+        if state.step < steps:
+            again = _Restore(self.stored)
+            self._fit(state.epoch, state.epoch + 1, steps - state.step, [again])
+        else:
+            self._end_of_the_epoch()
+
+    def _end_of_the_epoch(self) -> None:
+        """What `fit` does behind an epoch's last step, where that was taken before."""
+        method, epoch, logs = self.session.method, self.state.epoch, dict(self.state.logs or {})
+        for callback in self.callbacks:
+            callback.set_model(method)
+        if not self.state.validated:
+            validation = self.session.evaluation(self.session.data.validation)
+            found = method.evaluate(validation, verbose=0, return_dict=True, callbacks=[self.guard])
+            logs |= {f"val_{name}": float(value) for name, value in found.items()}
+            method.end_epoch(epoch)
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+
+class _Restore(keras.callbacks.Callback):
+    """Puts a state from within an epoch back, once `fit` has reset what an epoch begins with."""
+
+    def __init__(self, stored: Any) -> None:
+        super().__init__()
+        self.stored = stored
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.restore(self.stored)

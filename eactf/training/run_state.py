@@ -1,0 +1,70 @@
+"""Where a run stands, beside its method's variables: what a checkpoint keeps to go on with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eactf.evaluation.metrics import Scores
+
+__all__ = ["RunState"]
+
+
+@dataclass
+class RunState:
+    """How far a run is and what it has found so far; callbacks write to it as they go.
+
+    `epoch` counts whole epochs, `step` the steps done of the one that runs. In the epoch's last
+    moments `logs` has its training figures (all steps done, validation to come), with
+    `validated` those of validation too (the method has ended its epoch; only the judging and
+    the writing are to come). `rows` are the log's, `judged` the scores of the last epochs by
+    number, `figures` those of every epoch on the judged split where the recipe wants them.
+    `seconds` are those spent in training, over all parts of the run.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    logs: dict[str, float] | None = None
+    validated: bool = False
+    best: float = -math.inf
+    best_epoch: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    judged: dict[int, Scores] = field(default_factory=dict)
+    figures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def epoch_done(self) -> None:
+        """Count the running epoch as whole."""
+        self.epoch, self.step, self.logs, self.validated = self.epoch + 1, 0, None, False
+
+    def column(self, name: str) -> list[float]:
+        """One logged value of every epoch so far."""
+        return [row[name] for row in self.rows if name in row]
+
+    def as_facts(self) -> dict[str, Any]:
+        """Plain values, such as JSON holds; every float as exact as it was."""
+        judged = {
+            number: {**asdict(scores), "confusion": scores.confusion.tolist()}
+            for number, scores in self.judged.items()
+        }
+        return {**vars(self), "judged": judged}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> RunState:
+        """What `as_facts` told of."""
+        judged = {
+            int(number): Scores(
+                **{
+                    **scores,
+                    "recalls": tuple(scores["recalls"]),
+                    "confusion": np.array(scores["confusion"], np.int64),
+                }
+            )
+            for number, scores in facts["judged"].items()
+        }
+        figures = {int(number): found for number, found in facts["figures"].items()}
+        return cls(**{**facts, "judged": judged, "figures": figures})
