@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from eactf.intake.bad_images import bad_image
 from eactf.intake.image_files import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
-    REASONS,
     FileImages,
-    bad_image,
     open_image,
     quiet_pillow,
     strictly,
@@ -22,7 +21,6 @@ from eactf.intake.image_files import (
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "REASONS",
     "FileImages",
     "as_array",
     "is_grey",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from eactf.errors import DataError
 from eactf.intake.advice import pack_command
+from eactf.intake.bad_images import REASONS
 from eactf.intake.checks import check
 from eactf.intake.checks.images import MAX_BAD
 from eactf.intake.findings import Finding, Severity
-from eactf.intake.image_files import REASONS
 from eactf.intake.listing import Listing
 from eactf.intake.scan import scan
 from eactf.intake.sources.options import SourceOptions
