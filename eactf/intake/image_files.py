@@ -138,9 +138,9 @@ _lenient = False
 
 
 def _tile(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """Width and height of a TIFF's tiles, which may be larger than the image and are decoded whole.
+    """Width and height of a TIFF's tiles, 0 where there are none.
 
-    0 where there are none.
+    They may be larger than the image, and are decoded whole.
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 0, 0

@@ -35,7 +35,7 @@ _ABOUT_TRAINING = frozenset(
         "tiny-class",
     }
 )
-"""What says nothing to somebody who only judges by the data; some of it stops training."""
+"""Findings that mean nothing to somebody who only judges by the data; some stop training."""
 
 _NEVER_ACCEPTED = frozenset({"one-class"})
 """Errors that no training can do with, whatever the user says."""

@@ -162,7 +162,7 @@ def _check_order(path: Path, found: dict[str, np.ndarray], clean: np.ndarray) ->
 
 
 def _spread(path: Path, labels: np.ndarray, train: np.ndarray, classes: int) -> np.ndarray:
-    """Labels of the training images in all rows, -1 in the others."""
+    """The training images' labels in an array of all rows, with -1 in the other rows."""
     if labels.shape != (int(train.sum()),) or labels.min() < 0 or labels.max() >= classes:
         raise DataError(f"{path}: expected {train.sum():,} labels of 0 to {classes - 1}")
     rows = np.full(len(train), -1)
