@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eactf import console
+from eactf.cli.data.by_name import path_argument
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 
@@ -19,7 +20,7 @@ __all__ = ["wizard"]
 
 
 @click.command()
-@click.argument("path", type=FILE_PATH, required=False)
+@path_argument(required=False, metavar="[PATH]")
 @click.option("-o", "--output", type=FILE_PATH, help="The recipe to write; else it is asked for.")
 @click.option("--answers", type=FILE_PATH, help="A YAML file of 'key: answer' lines.")
 @click.option("--yes", is_flag=True, help="Take the default of every question not answered so.")

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from eactf.intake.bad_images import bad_image
 from eactf.intake.image_files import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
-    REASONS,
     FileImages,
-    bad_image,
     open_image,
     quiet_pillow,
     strictly,
@@ -22,7 +21,6 @@ from eactf.intake.image_files import (
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "REASONS",
     "FileImages",
     "as_array",
     "is_grey",
@@ -105,8 +103,8 @@ def orientation(image: Image.Image) -> int:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height once turned, from the header alone."""
-    # A PNG may carry EXIF data behind its pixels, and Pillow decodes all of it to look there; a
-    # TIFF's size is given as it will be.
+    # A PNG may carry EXIF data behind its pixels, and Pillow decodes all of it to look there; the
+    # size that it gives of a TIFF is that of the turned image already.
     tells = image.format not in ("PNG", "TIFF") or "exif" in image.info
     width, height = image.size
     return (height, width) if tells and orientation(image) >= 5 else (width, height)
@@ -139,7 +137,7 @@ def _white(image: Image.Image) -> float | None:
     """The value that becomes 255: 0 where values of 16 bits keep their upper 8; None for 8 bits."""
     if not image.mode.startswith(("I", "F")):
         return None
-    # PNG and PGM hold 16 bits where Pillow says 32: older ones say I for the former.
+    # Older versions of Pillow call the 16 bits of a PNG or PGM file I, which else means 32.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return 0
     most = max(_finite(strip).max() for _, strip in strips(image))

@@ -24,11 +24,11 @@ Of FERPlus's faces, pairs above 0.96 are one photograph, however cropped; below 
 _ALIKE = 0.94
 _NO_GAP = 1 / 3
 _CERTAIN = 0.996
-"""Where pairs from `_ALIKE` to `_COPY` are more than this part of those above, likeness runs on
-without a gap (0.1 for FERPlus, 1.0 for Fashion-MNIST), and a copy must reach `_CERTAIN`."""
+"""Pairs from `_ALIKE` to `_COPY`, divided by those above, are 0.1 for FERPlus and 1.0 for
+Fashion-MNIST. Beyond `_NO_GAP` likeness runs on without a gap: a copy must reach `_CERTAIN`."""
 
 _FEW = 0.01
-"""So few pairs from `_ALIKE` to `_COPY`, as a part of the images, say nothing of a gap."""
+"""Pairs from `_ALIKE` to `_COPY` count where they are more than this part of the images."""
 
 _LEAST_DEVIATION = 0.02
 """Images with less contrast, 0 to 1, are not compared: what is left is noise."""
@@ -98,7 +98,7 @@ def _likeness(thumbnails: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _joined(count: int, pairs: np.ndarray) -> np.ndarray:
-    """The first row of the set that each row is in, when both of each pair are in one."""
+    """For each row the first row of its set; the two rows of a pair are in the same set."""
     first = list(range(count))
 
     def root(row: int) -> int:

@@ -1,4 +1,4 @@
-"""This module opens image files with care and says of those that cannot be used why not.
+"""This module opens image files with care; those that cannot be used it refuses.
 
 Pillow is handed only files that begin as one of the kinds in `image_kinds` does, so that it never
 calls another program for one (it does so for PostScript), and nothing of Pillow's own settings
@@ -7,9 +7,7 @@ changes for the rest of the program.
 
 from __future__ import annotations
 
-import os
 import stat
-import struct
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,7 @@ from typing import Literal
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from eactf.foreign import reason_of
+from eactf.intake.bad_images import bad_image
 from eactf.intake.codestreams import codestream_size
 from eactf.intake.image_kinds import IMAGE_SUFFIXES, PREFIX, ImageKind, Reader, kind_of
 from eactf.intake.listing import BadImage
@@ -29,9 +28,7 @@ from eactf.packed.identity import file_digest
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "REASONS",
     "FileImages",
-    "bad_image",
     "open_image",
     "quiet_pillow",
     "strictly",
@@ -40,22 +37,7 @@ __all__ = [
 MAX_PIXELS = 1024**3 // 4 // 3
 """Images of more pixels are refused before they are decoded: Pillow's own number, 89 million."""
 
-REASONS = (
-    "missing",
-    "not a file",
-    "cannot be opened",
-    "empty file",
-    "not an image",
-    "unread kind",
-    "no pixels",
-    "too many pixels",
-    "cut short",
-    "broken",
-)
-"""Why an image cannot be used; every `BadImage` has one of them."""
-
-_CUT = frozenset({"truncated", "Truncated", "truncated."})
-_ENDED = ("buffer is not large enough", "not enough image data", "Reached EOF while reading header")
+_SHORTER = "it has fewer bytes than its header says"
 
 
 @dataclass(frozen=True)
@@ -103,7 +85,7 @@ def open_image(path: Path) -> ImageFile.ImageFile:
             image = reader(str(path))
         except Exception as error:  # the readers raise many kinds on a broken file
             cut = _promises_more(path, prefix)
-            raise BadImage("cut short", _said(error)) if cut else bad_image(error) from None
+            raise BadImage("cut short", _SHORTER) if cut else bad_image(error) from None
     for width, height in (image.size, _tile(image), codestream_size(image)):
         if width * height > _most_pixels():
             image.close()
@@ -117,26 +99,6 @@ def _readable(kind: ImageKind | None) -> Reader:
     if kind.reader is None:
         raise BadImage("unread kind", f"{kind.name}; convert it to PNG or JPEG")
     return kind.reader
-
-
-def bad_image(error: Exception) -> BadImage:
-    """The verdict on an image from what Pillow raised; `MemoryError` is raised as it is."""
-    said = _said(error)
-    if isinstance(error, BadImage):
-        return error
-    if isinstance(error, MemoryError):
-        raise error
-    if isinstance(error, Image.DecompressionBombError):  # of a frame larger than its image
-        return BadImage("too many pixels", said)
-    if isinstance(error, OSError) and error.errno is not None:
-        return BadImage("cannot be opened", os.strerror(error.errno))
-    cause = error.args[0] if error.args else error
-    ended = isinstance(cause, EOFError | IndexError | struct.error) or said in _ENDED
-    if ended or _CUT.intersection(said.split()):
-        return BadImage("cut short", said)
-    if said == "not identified by this driver":  # Pillow's words for a side of length 0
-        return BadImage("no pixels", "its header gives it no width or no height")
-    return BadImage("broken", said)
 
 
 @contextmanager
@@ -176,9 +138,9 @@ _lenient = False
 
 
 def _tile(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """Width and height of a TIFF's tiles, which may be larger than the image and are decoded whole.
+    """Width and height of a TIFF's tiles, 0 where there are none.
 
-    0 where there are none.
+    They may be larger than the image, and are decoded whole.
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 0, 0
@@ -235,7 +197,3 @@ def _promised(path: Path, prefix: bytes) -> int:
             entries = int.from_bytes(file.read(2), order)
         return directory + 2 + 12 * entries
     return 0
-
-
-def _said(error: Exception) -> str:
-    return reason_of(error)[:100]

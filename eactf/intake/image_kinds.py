@@ -64,7 +64,7 @@ class ImageKind:
 
 
 def _by_name_alone(prefix: bytes) -> bool:
-    """For kinds whose first bytes say nothing, or say what may be something else."""
+    """Never, for kinds whose first bytes say nothing, or say what may be something else."""
     return False
 
 
@@ -119,7 +119,7 @@ def _heic(prefix: bytes) -> bool:
 
 
 def _avif_reader() -> Reader | None:
-    """Pillow reads AVIF since 11.3, where it was built with it."""
+    """Pillow's reader of AVIF, which it has since 11.3 where it was built with it; else None."""
     if not features.check("avif") if "avif" in features.modules else True:
         return None
     from PIL import AvifImagePlugin

@@ -25,7 +25,7 @@ __all__ = ["ArrayImages", "BadImage", "Images", "Listing"]
 class BadImage(DataError):  # noqa: N818 - a verdict on a file of the user's
     """An image that cannot be used.
 
-    `reason` is one of `eactf.intake.decode.REASONS`; `detail` is what the reader said in few words.
+    `reason` is one of `eactf.intake.bad_images.REASONS`; `detail` says more in a few words.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

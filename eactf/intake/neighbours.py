@@ -15,10 +15,10 @@ from eactf.packed.hashing import uniform
 
 __all__ = ["near_pairs"]
 
-_ANCHORS = 1005  # a stream; label noise and splits have 1001 to 1004
+_ANCHORS = 1005  # its own stream of random numbers; label noise and splits have 1001 to 1004
 _FILED_UNDER = 3
 _SMALL = 4_000
-"""Up to so many rows all are compared with all."""
+"""Up to this many rows each is compared with every other."""
 
 _ROWS_AN_ANCHOR = 400
 _BLOCK = 1_024
@@ -63,7 +63,7 @@ def _pairs_among(
         stop = min(start + _BLOCK, len(members))
         likeness = vectors[start:stop] @ vectors[:stop].T
         own = np.arange(start, stop)
-        likeness[np.arange(stop) >= own[:, None]] = -2  # itself and later ones
+        likeness[np.arange(stop) >= own[:, None]] = -2  # not with itself and later ones
         own = own[likeness.max(axis=1) >= least]
         likeness = likeness[own - start]
         nearest = np.argpartition(-likeness, min(most, stop) - 1, axis=1)[:, :most]

@@ -200,7 +200,7 @@ class _Packing:
                 report = self._report(written)
                 writer.notes |= self._notes(report)
         except TooManyBad:
-            raise  # with the list kept, for the user to act on
+            raise  # the list stays, for the user to act on
         except BaseException:
             if written is not None:
                 written.unlink(missing_ok=True)
@@ -271,7 +271,7 @@ class _Packing:
             self._write_rows(writer, *part, kept[here], SPLITS[split])
 
     def _ids(self, rows: list[int], digests: list[int]) -> np.ndarray:
-        """The ids of the listing, or such as follow from each image's name and content."""
+        """The ids of the listing, or ids made of each image's name and content."""
         listing = self.listing
         if listing.ids is not None:
             return listing.ids[rows]
@@ -299,7 +299,7 @@ class _Packing:
             listing.given[rows],
             split,
             clean=pick(listing.clean),
-            # Shares of nothing: this split has no soft labels, where another has.
+            # All zeros where this split has no soft labels and another one has.
             targets=targets if targets is not None and targets.any() else None,
             labels={self.label_sets[name]: array[rows] for name, array in listing.labels.items()},
             votes=pick(listing.votes),

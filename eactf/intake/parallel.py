@@ -14,7 +14,7 @@ __all__ = ["batch_size", "in_order", "usable_cores"]
 T = TypeVar("T")
 
 _AHEAD = 2
-"""Batches a thread may be ahead, which bounds what is held in memory."""
+"""How many batches may wait for each thread, which bounds what is held in memory."""
 
 
 def usable_cores() -> int:
@@ -32,7 +32,7 @@ def batch_size(count: int, most: int, workers: int | None = None) -> int:
 def in_order(
     work: Callable[[int], T], count: int, *, workers: int | None = None, batch: int = 16
 ) -> Generator[tuple[range, list[T]], None, None]:
-    """Ranges of `batch` rows with `work` of each row, for rows 0 to `count` - 1.
+    """Yield each range of `batch` rows, up to row `count` - 1, with what `work` makes of each.
 
     `workers` threads, None for as many as there are cores. When the iterator is closed, threads
     end with the row they are at; close it by `contextlib.closing`, so that this happens at once.

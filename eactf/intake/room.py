@@ -19,13 +19,13 @@ __all__ = ["Room", "decoding_bytes", "room_for"]
 _LEAST = 2**29
 _PER_CORE = 2**26
 
-# Bytes a pixel that decoders take beside the pixels that they give.
+# How many bytes a pixel decoders take beside those of the pixels that they give.
 _DECODERS = {"AVIF": 8, "JPEG2000": 12, "TIFF": 4, "WEBP": 8}
 _PROGRESSIVE = 6
 
 
 class Room:
-    """So many bytes that threads share; whoever finds too few left waits for the others."""
+    """A number of bytes that threads share; whoever finds too few left waits for the others."""
 
     def __init__(self, size: int) -> None:
         self._size, self._taken = size, 0
@@ -33,7 +33,7 @@ class Room:
 
     @contextmanager
     def hold(self, needed: int) -> Iterator[None]:
-        """Take `needed` bytes for a while; more than there are at all are taken alone."""
+        """Hold `needed` bytes meanwhile; more bytes than the room has are held alone."""
         with self._changed:
             self._changed.wait_for(lambda: not self._taken or self._taken + needed <= self._size)
             self._taken += needed

@@ -22,7 +22,7 @@ __all__ = ["BadRow", "Scan", "scan"]
 
 @dataclass(frozen=True)
 class BadRow:
-    """An image that cannot be used: its row, its name, why (`decode.REASONS`), in a few words."""
+    """An image that cannot be used: row and name, one of `bad_images.REASONS`, a few words more."""
 
     row: int
     name: str

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from eactf.errors import DataError
 from eactf.intake.advice import pack_command
+from eactf.intake.bad_images import REASONS
 from eactf.intake.checks import check
 from eactf.intake.checks.images import MAX_BAD
 from eactf.intake.findings import Finding, Severity
-from eactf.intake.image_files import REASONS
 from eactf.intake.listing import Listing
 from eactf.intake.scan import scan
 from eactf.intake.sources.options import SourceOptions
@@ -35,7 +35,7 @@ _ABOUT_TRAINING = frozenset(
         "tiny-class",
     }
 )
-"""What says nothing to somebody who only judges by the data; some of it stops training."""
+"""Findings that mean nothing to somebody who only judges by the data; some stop training."""
 
 _NEVER_ACCEPTED = frozenset({"one-class"})
 """Errors that no training can do with, whatever the user says."""

@@ -15,9 +15,9 @@ from image_zoo import COLOUR, GREY, SPECIMENS, half, noise, put_nothings, saved,
 from PIL import Image, ImageFile, features
 
 from eactf.errors import DataError
+from eactf.intake.bad_images import REASONS
 from eactf.intake.decode import (
     MAX_PIXELS,
-    REASONS,
     FileImages,
     as_array,
     is_grey,

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from eactf import console
+from eactf.cli.data.by_name import path_argument
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
@@ -35,7 +36,7 @@ _BESIDES = 1.25  # times the training steps: what predicting takes as well
 
 
 @click.command()
-@click.argument("path", type=FILE_PATH)
+@path_argument()
 @click.option(
     "--folds",
     type=click.IntRange(2, 20),

@@ -1,13 +1,13 @@
-"""This module makes one packing command for each published data set of the catalogue."""
+"""This module makes the commands that read a published data set of the catalogue by its name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from eactf.cli.data.packing import output_options, pack_listing
 from eactf.cli.options import FILE_PATH
 
 if TYPE_CHECKING:
@@ -16,29 +16,40 @@ if TYPE_CHECKING:
 __all__ = ["published_command"]
 
 
-def published_command(name: str) -> click.Command:
-    """`eactf data pack NAME PATH -o FILE`, with the options that the data set's card has."""
+def published_command(
+    name: str,
+    verb: str,
+    run: Callable[..., None],
+    *,
+    options: Callable[[Callable[..., Any]], Callable[..., Any]],
+    metavar: str = "[OPTIONS]",
+) -> click.Command:
+    """`eactf data VERB NAME PATH`, with the options that the data set's card has.
+
+    `run` gets the listing, and by keyword what the decorator `options` adds to the command;
+    `metavar` stands for all options in the help.
+    """
     from eactf.intake.readers.catalogue import card
 
     found = card(name)
     keys = {_key(option): option.name for option in found.options}
 
-    def run(path: Path, **settings: Any) -> None:
+    def read_and_run(path: Path, **settings: Any) -> None:
         from eactf.intake.readers.catalogue import open_dataset
 
         chosen = {option: settings.pop(key) for key, option in keys.items()}
-        pack_listing(open_dataset(name, path, chosen), **settings)
+        run(open_dataset(name, path, chosen), **settings)
 
-    run.__doc__ = _help(found)
-    command = output_options(run)
+    read_and_run.__doc__ = _help(found, verb)
+    command = options(read_and_run)
     for option in reversed(found.options):
         command = _click_option(option)(command)
     command = click.argument("path", type=FILE_PATH, metavar=found.takes)(command)
-    return click.command(name, options_metavar="-o FILE [OPTIONS]")(command)
+    return click.command(name, options_metavar=metavar)(command)
 
 
 def _key(option: Option) -> str:
-    return f"card_{option.name.replace('-', '_')}"  # so that none is taken for one of packing's
+    return f"card_{option.name.replace('-', '_')}"  # so that none is taken for one of the command's
 
 
 def _click_option(option: Option) -> Any:
@@ -53,13 +64,13 @@ def _click_option(option: Option) -> Any:
     )
 
 
-def _help(card: Card) -> str:
+def _help(card: Card, verb: str) -> str:
     quirks = "".join(f"\n\n{quirk}" for quirk in card.quirks)
     layout = "".join(f"\n  {line}" for line in card.layout)
     files, holds = "the files in FOLDER", "FOLDER holds"
     if card.takes == "FILE":
         files, holds = "FILE", "FILE is one of these, or the folder that has it"
     return (
-        f"Pack {card.title} from {files}.\n\nIt takes: {card.needs}. What to download, licence and"
-        f" citation: eactf data list {card.name}\n\n\b\n{holds}:{layout}{quirks}"
+        f"{verb} {card.title} from {files}.\n\nIt takes: {card.needs}. What to download, licence"
+        f" and citation: eactf data list {card.name}\n\n\b\n{holds}:{layout}{quirks}"
     )

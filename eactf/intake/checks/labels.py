@@ -32,7 +32,7 @@ _SAID_ALREADY = frozenset(
         "votes-without-label",
     }
 )
-"""What a door says itself, and better, of samples without a label."""
+"""Findings by which a door has said already, and better, which samples have no label."""
 
 
 def unlabelled(data: Evidence) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def no_training_images(data: Evidence) -> Iterator[Finding]:
     """Classes that have no training image."""
     train = data.counts(TRAIN)
     if not train.any():
-        return  # said of the split
+        return  # the check of the splits says so
     others = np.sum([data.counts(split) for split in range(len(SPLITS)) if split != TRAIN], axis=0)
     told = {
         file.rsplit("/", 1)[-1]
@@ -128,7 +128,7 @@ def splits(data: Evidence) -> Iterator[Finding]:
     """Splits that are not there."""
     here = {SPLITS[index] for index in np.unique(data.listing.splits[data.usable])}
     if not here:
-        return  # nothing that can be used, which is said
+        return  # other findings say that nothing can be used
     if "train" not in here:
         yield Finding(
             "no-training-split",

@@ -40,7 +40,7 @@ CARD = Card(
         "train": (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750),
         "test": (500,) * 8,
     },
-    needs="signed request to the authors",
+    needs="signed request",
     get="a professor or lab manager asks the authors (mohammadmahoor.com/affectnet) by a signed"
     " licence agreement. Never hosted and never fetched by eactf",
     layout=(

@@ -42,7 +42,7 @@ CARD_10 = Card(
     get=f"cifar-10-python.tar.gz from {_PAGE}, unpacked",
     layout=("cifar-10-batches-py/data_batch_1 to data_batch_5, test_batch, batches.meta",),
     licence=_LICENCE,
-    terms="none stated, cite",
+    terms="none stated",
     citation=_CITATION,
     quirks=_QUIRKS,
 )
@@ -58,7 +58,7 @@ CARD_100 = Card(
     get=f"cifar-100-python.tar.gz from {_PAGE}, unpacked",
     layout=("cifar-100-python/train, test, meta",),
     licence=_LICENCE,
-    terms="none stated, cite",
+    terms="none stated",
     citation=_CITATION,
     quirks=_QUIRKS,
     options=(Option("labels", "The 100 classes, or their 20 groups.", "fine", ("fine", "coarse")),),

@@ -29,7 +29,7 @@ class Batch:
         return len(self.images)
 
     def labels(self, key: str, classes: int) -> np.ndarray:
-        """The labels under `key`, `(n,)` int64; `DataError` where they are none."""
+        """The labels under `key`, `(n,)` int64; raises `DataError` for any that is none."""
         values = self.content.get(key)
         if not isinstance(values, list | np.ndarray) or len(values) != len(self):
             raise DataError(f"{self.path}: {key}: expected a label for each of {len(self)} images")
@@ -87,5 +87,5 @@ def _read_dictionary(path: Path) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    """Texts of Python 2 come as bytes."""
+    """A text of the file; Python 2 wrote texts as what are bytes now."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

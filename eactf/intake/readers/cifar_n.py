@@ -39,7 +39,7 @@ _QUIRKS = (
     "the label chosen is to train on, CIFAR's own is kept as the clean one; test labels are clean",
     ".pt and .npy files are pickles: only dictionaries, numbers and arrays are read from them",
 )
-_NEEDS = "free download + CIFAR"
+_NEEDS = "CIFAR + labels"
 _LICENCE = "labels CC BY-NC 4.0; images as CIFAR"
 _CITATION = (
     "Wei et al., Learning with noisy labels revisited: a study using real-world human annotations,"
@@ -73,7 +73,7 @@ CARD_10N = Card(
     unverified=_UNVERIFIED,
     needs=_NEEDS,
     licence=_LICENCE,
-    terms="labels CC BY-NC 4.0",
+    terms="labels CC BY-NC",
     citation=_CITATION,
 )
 
@@ -90,7 +90,7 @@ CARD_100N = Card(
     unverified=_UNVERIFIED,
     needs=_NEEDS,
     licence=_LICENCE,
-    terms="labels CC BY-NC 4.0",
+    terms="labels CC BY-NC",
     citation=_CITATION,
 )
 
@@ -162,7 +162,7 @@ def _check_order(path: Path, found: dict[str, np.ndarray], clean: np.ndarray) ->
 
 
 def _spread(path: Path, labels: np.ndarray, train: np.ndarray, classes: int) -> np.ndarray:
-    """Labels of the training images in all rows, -1 in the others."""
+    """The training images' labels in an array of all rows, with -1 in the other rows."""
     if labels.shape != (int(train.sum()),) or labels.min() < 0 or labels.max() >= classes:
         raise DataError(f"{path}: expected {train.sum():,} labels of 0 to {classes - 1}")
     rows = np.full(len(train), -1)

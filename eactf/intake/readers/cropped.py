@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from eactf.intake.image_files import bad_image, strictly
+from eactf.intake.bad_images import bad_image
+from eactf.intake.image_files import strictly
 from eactf.intake.listing import Images
 from eactf.packed.identity import content_digest
 

@@ -19,7 +19,7 @@ CARD = Card(
     layout=("fer2013.csv: emotion,pixels,Usage", "fer2013new.csv: Usage,Image name,neutral,..."),
     licence="votes MIT (Microsoft); the images were gathered from the web for research and have no"
     " licence text",
-    terms="votes MIT, images research",
+    terms="research, MIT",
     takes="--images FILE --votes FILE",
     quirks=(
         "row i of one file is row i of the other: neither may be sorted or filtered",

@@ -32,7 +32,7 @@ CARD = Card(
         "train": (1_290, 281, 717, 4_772, 1_982, 705, 2_524),
         "test": (329, 74, 160, 1_185, 478, 162, 680),
     },
-    needs="signed request to the authors",
+    needs="signed request",
     get="ask the authors (whdeng.cn/RAF, Beijing University of Posts and Telecommunications) by the"
     " form on their page; the part named basic is needed. Never hosted and never fetched by eactf",
     layout=(

@@ -36,7 +36,7 @@ CARD = Card(
         "words.txt, and wnids.txt with the 200 classes",
     ),
     licence="as ImageNet: non-commercial research and education; it has no licence text of its own",
-    terms="non-commercial research",
+    terms="non-commercial",
     quirks=(
         "200 classes of 500 training images; 64 x 64, colour, some of the JPEG files grey",
         "the published test images have no labels and are left out: papers report on the validation"

@@ -26,8 +26,8 @@ _SEPARATOR = re.compile(r"[_\-./ ]")
 def sort_by_split(names: Iterable[str]) -> tuple[dict[int, dict[str, str]], dict[str, str]]:
     """The arrays of each split, in the order of `SPLITS`, and those that belong to none.
 
-    Each is a dictionary of the names in the file by what the split's word leaves of them. Raises
-    `DataError` where it leaves the same of two.
+    Each is a dictionary from a name without its split's word to the whole name in the file. Raises
+    `DataError` where two names of a split are the same without that word.
 
     >>> splits, others = sort_by_split(["x_train", "y_train", "test/images", "class_names"])
     >>> splits, others

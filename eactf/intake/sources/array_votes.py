@@ -65,7 +65,7 @@ def votes_decide(path: Path, parts: Sequence[SplitArrays], options: SourceOption
 
 
 def set_labels_aside(parts: Sequence[SplitArrays]) -> list[SplitArrays]:
-    """The splits with what was their label as one of the other arrays."""
+    """The splits without a label; the array that was it is one of the other arrays."""
     return [
         part
         if part.label is None

@@ -178,7 +178,7 @@ def _open(path: Path, kind: str) -> dict[str, StoredArray]:
 
 
 def _check_labels(path: Path, parts: Sequence[SplitArrays]) -> None:
-    """Every split has labels, or has nothing that may be labels; one at least has them."""
+    """Refuse a split without labels where an array may be them, or where no split has labels."""
     for part in parts:
         candidates = part.label_candidates()
         choices = [command_line("--label", name) for name in candidates]

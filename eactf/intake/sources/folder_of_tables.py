@@ -27,7 +27,7 @@ __all__ = ["list_by_tables"]
 
 _TABLES = (".csv", ".tsv", ".txt")
 _MOST = 20
-"""Tables beyond that are not tried one by one."""
+"""How many tables are tried one by one; those after them are not."""
 
 
 def list_by_tables(path: Path, layout: Layout | None, options: SourceOptions) -> Listing | None:

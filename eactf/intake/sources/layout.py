@@ -57,7 +57,7 @@ def read_layout(root: Path, *, follow_links: bool = True) -> Layout:
     children = {"": top}
     if splits:
         children = {}
-        for parent in sorted(splits, key=walk.is_link):  # a folder counts by its own name
+        for parent in sorted(splits, key=walk.is_link):  # own names go before links
             children[parent], beside = walk.inside(parent)
             loose += beside
     images = walk.images_below([child for inside in children.values() for child in inside])

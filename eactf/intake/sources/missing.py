@@ -99,7 +99,7 @@ def is_missing(text: str) -> bool:
 
 
 def kept_findings(where: str, missing: Missing, counts: Mapping[str, int]) -> tuple[Finding, ...]:
-    """A doubt about labels that usually mean none and are classes here; `counts` how often each."""
+    """A doubt where labels that usually mean none are classes, each `counts` times."""
     if not missing.kept:
         return ()
     shown = ", ".join(f"{text!r} ({_often(counts.get(text, 0))})" for text in missing.kept[:5])
@@ -134,7 +134,7 @@ def missing_finding(what: str, said: Mapping[str, int], places: tuple[str, ...])
 
 
 def missing_note(said: Mapping[str, int]) -> dict[str, object]:
-    """The `NOTE` of a listing, none where every label is a class; empty cells are no question."""
+    """The `NOTE` of a listing about the words in `said`; empty cells are not worth a note."""
     words = {text: said[text] for text in sorted(said)[:_MOST_NOTED] if text}
     return {NOTE: words} if words else {}
 

@@ -29,12 +29,12 @@ class SourceOptions:
 
     `path_column`, `label`, `clean` and `split_column` name columns of a manifest (`label` and
     `clean` also arrays of a file of arrays, without the split's prefix); an empty `clean` says that
-    none holds the true labels. `votes` name the columns
-    that count annotators' votes; where no `label` is named beside them, `vote_rule` (one of
-    `votes.RULES`) makes the labels of them. `root` is the folder that a manifest's paths start
-    from, its own where None. `merge_spellings` makes one class of "Happy" and "happy". `missing`
-    are the labels that stand for no label, none where it is empty, those of `missing.MISSING_WORDS`
-    and negative numbers where it is None. With `no_links` links to folders are not followed.
+    none holds the true labels. `votes` name the columns that count annotators' votes; where no
+    `label` is named beside them, `vote_rule` (one of `votes.RULES`) makes the labels of them.
+    `root` is the folder that a manifest's paths start from, its own where None. `merge_spellings`
+    makes one class of "Happy" and "happy". `missing` are the labels that stand for no label, none
+    where it is empty, those of `missing.MISSING_WORDS` and negative numbers where it is None. With
+    `no_links` links to folders are not followed.
     `fewest_classes` is 1 for data that is only judged: a test folder may hold one class alone.
     """
 

@@ -70,7 +70,7 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
 def _join(
     arrays: Sequence[np.ndarray | None], parts: Sequence[Samples], missing: object
 ) -> np.ndarray | None:
-    """One array of those of all parts; None where no part has it."""
+    """The arrays of all parts joined, `missing` where one lacks it; None where all lack it."""
     known = [array for array in arrays if array is not None]
     if not known:
         return None
@@ -91,7 +91,7 @@ def _by_name(
 
 
 def _names(splits: Sequence[str], parts: Sequence[Samples]) -> np.ndarray:
-    """The samples' names, `train[12]` where there is none; that before it where two are equal."""
+    """The samples' names; `train[12]` for one without, and put before a name that is not unique."""
     places = [
         f"{split}[{row}]"
         for split, part in zip(splits, parts, strict=True)

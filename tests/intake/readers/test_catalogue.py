@@ -71,6 +71,13 @@ def test_counts_that_differ_are_told_by_split_and_by_class():
     ]
 
 
+def test_each_data_set_has_one_line_of_a_terminal_80_wide():
+    lines = CliRunner().invoke(list_, []).output.splitlines()
+    firsts = [line.split()[0] for line in lines if line.strip()]
+    assert firsts == ["name", *catalogue.NAMES, "images", "one"]
+    assert max(len(line.rstrip()) for line in lines) <= 80
+
+
 def test_the_command_lists_all_and_shows_one():
     everything = CliRunner().invoke(list_, []).output
     assert all(f"\n{name} " in everything for name in catalogue.NAMES)

@@ -157,12 +157,13 @@ def test_it_is_listed_and_its_next_command_takes_a_file(run):
     assert "FILE" in run("data", "pack", "fer2013", "--help").output.splitlines()[0]
 
 
-def test_it_is_checked_and_the_wizard_reads_it(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("words", [["fer2013", "fer2013.csv"], ["fer2013.csv"]])
+def test_it_is_checked_and_the_wizard_reads_it(run, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
-    path = fer2013_csv(tmp_path)
-    result = run("data", "check", path, "--json")
+    fer2013_csv(tmp_path)
+    result = run("data", "check", *words, "--json")
     first = json.loads(result.stdout.splitlines()[0])
     assert first["kind"] == "fer2013" and first["images"] == 8
-    result = run("wizard", path, "--yes", "--no-measure", "-o", "mine.yaml")
+    result = run("wizard", *words, "--yes", "--no-measure", "-o", "mine.yaml")
     assert result.exit_code == 0, result.output
     assert open_packed(tmp_path / "mine.h5").class_names == NAMES

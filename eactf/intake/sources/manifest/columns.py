@@ -15,7 +15,7 @@ from eactf.suggestions import command_line, did_you_mean
 
 __all__ = ["Roles", "find_roles", "plain"]
 
-_SAMPLE = 200  # rows looked at
+_SAMPLE = 200  # how many rows are looked at
 
 # What columns are called, in the order of preference.
 # fmt: off
@@ -144,9 +144,10 @@ class _Header:
         return self._take(known[0]) if known else None
 
     def _guess_path(self) -> int:
-        """The column that is named as paths are or holds names of images, if its files are there.
+        """The column of the images' paths.
 
-        Else the one whose cells name files that are there; else the former all the same.
+        It is first looked for by its name or by names of images in it, and taken if its files are
+        there; else any column is taken whose cells name files that are there; else the former.
         """
         images = [i for i in self._free if self._share(i, names_an_image) > 0.5]
         known = self._known(_PATH)

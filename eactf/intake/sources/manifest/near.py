@@ -47,7 +47,7 @@ class Near:
         self._by_name: dict[str, list[str]] | None = None
 
     def inside(self, folder: str) -> Folders:
-        """A folder near the root, as names are looked for in it."""
+        """The `Folders` that find names in a folder near the root; made once for each."""
         if folder not in self._read:
             self._read[folder] = Folders(self.root / folder)
         return self._read[folder]

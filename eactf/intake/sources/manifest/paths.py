@@ -43,7 +43,7 @@ class Located:
 
     @classmethod
     def joined(cls, parts: Sequence[Located], rows: Sequence[Sequence[int]]) -> Located:
-        """One of several, whose rows are `rows` of it."""
+        """Join `parts` into one; `rows` says for each part which rows of the whole are its own."""
         names = [""] * sum(map(len, rows))
         pairs = list(zip(parts, rows, strict=True))
         for part, places in pairs:
@@ -118,7 +118,7 @@ def _scattered(texts: Sequence[str], files: Sequence[str | None]) -> Located:
 
 
 def _note(located: Located, row: int, written: str, name: str | None) -> None:
-    """Keep in what the name of the file differs from what is written."""
+    """Note whether the file is missing, or how its name differs from what is written."""
     if name is None:
         located.missing.append(row)
     elif name != written:
