@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -64,17 +65,14 @@ class Fitting:
                 self._rest_of_the_epoch()
             if self.state.epoch < self.session.recipe.train.epochs:
                 self._fit(self.state.epoch, self.session.recipe.train.epochs, self.session.steps)
-        except Interrupted as stop:
-            if not stop.at_once:
-                self.progress.close()
-                self.save("last")
-                facts = self.session.facts()
-                portable = self.session.portable_classifier()
-                save_classifier(self.folder.file("model.keras"), portable, facts)
-            raise
-        finally:
+        except BaseException as failure:
             self.progress.close()
-            write_relabels(self.folder, self.session)  # of a run that is broken off as well
+            if isinstance(failure, Interrupted) and not failure.at_once:
+                self._save_all()
+            with suppress(OSError):  # a full disk: the failure itself is what is to be told
+                write_relabels(self.folder, self.session)
+            raise
+        self.progress.close()
         self.state.seconds = self._seconds()
 
     def save(self, which: str) -> None:
@@ -85,6 +83,18 @@ class Fitting:
         path = self.folder.checkpoint(which)
         with writing(path):
             write_checkpoint(path, checkpoint)
+
+    def save_classifier(self) -> None:
+        """Write `model.keras`, the classifier of the moment."""
+        path = self.folder.file("model.keras")
+        with writing(path):
+            save_classifier(path, self.session.portable_classifier(), self.session.facts())
+
+    def _save_all(self) -> None:
+        """What an interrupted run leaves: its state, and a classifier to look at."""
+        if self.state.epoch or self.state.step:
+            self.save("last")
+        self.save_classifier()
 
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._begun

@@ -41,9 +41,13 @@ from eactf.foreign import reason_of
 from eactf.kernels import kernel_facts
 from eactf.training.lock import RunLock
 
-__all__ = ["RunFolder", "writing"]
+__all__ = ["CannotWriteError", "RunFolder", "writing"]
 
 _PACKAGES = ("eactf", "tensorflow", "keras", "numpy", "h5py", "keras-cv")
+
+
+class CannotWriteError(TrainingError):
+    """A run's file cannot be written; once it can, the run can be gone on with."""
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def writing(path: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as fault:  # RuntimeError: h5py's, at closing
         number = getattr(fault, "errno", None)
         reason = os.strerror(number) if number else reason_of(fault)
-        raise TrainingError(
+        raise CannotWriteError(
             f"{path} cannot be written: {reason.lower()}",
             hint="what was saved before is whole; make room, or give back the permission",
         ) from fault

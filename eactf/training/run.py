@@ -16,19 +16,18 @@ from typing import Any
 
 from eactf.data.prepare import prepare_data
 from eactf.data.run_record import FILE_NAME, RunRecord, record_of
-from eactf.errors import EactfError, Interrupted, TrainingError
-from eactf.evaluation.storage import save_classifier
+from eactf.errors import EactfError, Interrupted
 from eactf.files import write_bytes
 from eactf.recipe import ResolvedRecipe, seconds_of
 from eactf.suggestions import command_line
 from eactf.training.beginnings import write_run_file
 from eactf.training.fitting import Fitting
-from eactf.training.folder import RunFolder, writing
+from eactf.training.folder import CannotWriteError, RunFolder, writing
 from eactf.training.interrupts import Interrupts
 from eactf.training.judging import judge
 from eactf.training.memory import refuse_if_too_large
 from eactf.training.run_state import RunState
-from eactf.training.samples import write_scores
+from eactf.training.samples import write_relabels, write_scores
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
@@ -84,9 +83,9 @@ def carry_out(
             fitting = Fitting(session, folder, state, interrupts, stored)
             fitting.run()
             with writing(folder.path):
+                write_relabels(folder, session)
                 write_scores(folder, session)
-                portable = session.portable_classifier()
-                save_classifier(folder.file("model.keras"), portable, session.facts())
+            fitting.save_classifier()
             result = judge(session, folder, state, fitting.guard)
     except BaseException as failure:
         _tell_how_to_go_on(folder, failure)
@@ -135,8 +134,8 @@ def _tell_how_to_go_on(folder: RunFolder, failure: BaseException) -> None:
     if isinstance(failure, Interrupted):
         failure.message += f"; saved in {folder.path}" * (not failure.at_once)
         failure.hint = f"go on with it: {again}"
-    elif isinstance(failure, TrainingError) and failure.__cause__ is not None:
-        # Not a loss that is no number: the same steps would lead there again.
+    elif isinstance(failure, CannotWriteError):
+        # Not where the loss is no number: the same steps would lead there again.
         failure.hint = f"{failure.hint}\n  then go on: {again}"
 
 

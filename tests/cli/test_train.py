@@ -18,6 +18,7 @@ from eactf.faces import EXPRESSIONS
 
 FILES = {
     "recipe.yaml",
+    "run.json",
     "command.txt",
     "environment.json",
     "labels.csv",
@@ -26,10 +27,8 @@ FILES = {
     "noise.json",
     "metrics.jsonl",
     "history.csv",
-    "checkpoints/last.weights.h5",
-    "checkpoints/last.json",
-    "checkpoints/best.weights.h5",
-    "checkpoints/best.json",
+    "checkpoints/last.h5",
+    "checkpoints/best.h5",
     "model.keras",
     "result.json",
     "status.json",

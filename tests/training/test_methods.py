@@ -71,7 +71,8 @@ SCN = ("method.name=scn", "train.epochs=4", *CASES["scn"])
 def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
     recipe, tmp_path, monkeypatch, failure
 ):
-    from eactf.training import run as module
+    from eactf.training import fitting as module
+    from eactf.training.run import train
 
     methods = []
 
@@ -83,7 +84,7 @@ def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
 
     monkeypatch.setattr(module, "StepGuard", Stop)
     with pytest.raises(failure, match="enough"):
-        module.train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"])
+        train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"])
     written = rows(tmp_path / "run" / "relabels.csv")
     ledger = methods[0].ledger
     assert [int(row["id"]) for row in written] == ledger.ids.tolist()
@@ -96,14 +97,15 @@ def test_a_run_that_is_broken_off_leaves_its_changes_of_labels(
 def test_the_changes_reported_are_those_of_the_last_epoch_not_of_the_best(
     recipe, tmp_path, monkeypatch
 ):
-    from eactf.training import run as module
+    from eactf.training import fitting as module
+    from eactf.training.run import train
 
-    class FirstIsBest(module.Checkpoints):
+    class FirstIsBest(module.Keeper):
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, {**(logs or {}), self.monitor: -epoch})
 
-    monkeypatch.setattr(module, "Checkpoints", FirstIsBest)
-    result = module.train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"]).result
+    monkeypatch.setattr(module, "Keeper", FirstIsBest)
+    result = train(recipe(*SCN), run_dir=tmp_path / "run", command=["eactf"]).result
     assert result["best_on_validation"]["epoch"] == 1
     written = rows(tmp_path / "run" / "relabels.csv")
     assert max(int(row["epoch"]) for row in written) > 1

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+from contextlib import ExitStack
 
 import pytest
 
@@ -58,10 +59,11 @@ def test_what_exists_is_never_taken_for_a_run_folder(tmp_path, kind):
     assert kind != "file" or path.read_text() == "mine"
 
 
-def test_epochs_are_appended_to_both_logs(tmp_path):
+def test_all_epochs_so_far_are_in_both_logs(tmp_path):
     folder = RunFolder.create("x", tmp_path / "run")
-    folder.add_epoch({"epoch": 1, "loss": 0.5})
-    folder.add_epoch({"epoch": 2, "loss": 0.25})
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    folder.write_epochs(rows[:1])
+    folder.write_epochs(rows)
     assert (folder.path / "history.csv").read_text().splitlines() == [
         "epoch,loss",
         "1,0.5",
@@ -114,56 +116,85 @@ def test_a_collapse_is_maps_that_do_not_grow_and_no_more_than_the_largest_class(
     assert has_collapsed(accuracies, spreads, largest_share=0.2) is collapsed
 
 
-def guard():
+@pytest.fixture
+def guarded():
+    """Makes a guard within its interrupts, of a run at the first step of `epoch`, from 0."""
     from eactf.training.callbacks import StepGuard
+    from eactf.training.interrupts import Interrupts
+    from eactf.training.run_state import RunState
 
-    return StepGuard()
+    with ExitStack() as stack:
+
+        def make(epoch=0, step=0, seconds=None):
+            interrupts = stack.enter_context(Interrupts(seconds))
+            return StepGuard(RunState(epoch=epoch, step=step), 4, interrupts)
+
+        yield make
 
 
-def test_an_interrupt_while_the_last_epoch_is_saved_counts_too():
-    watch = guard()
-    with watch:
-        os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(Interrupted):
-            watch.on_train_end()
+def test_an_interrupt_while_the_last_epoch_is_saved_counts_too(guarded):
+    watch = guarded()
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Interrupted):
+        watch.on_train_end()
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_and_names_epoch_and_step(loss):
-    watch = guard()
-    watch.on_epoch_begin(2)
+def test_a_loss_that_is_no_number_stops_and_names_epoch_and_step(guarded, loss):
+    watch = guarded(epoch=2, step=8)
     watch.on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(TrainingError, match="epoch 3, step 8") as caught:
         watch.on_train_batch_end(7, {"loss": loss})
     assert caught.value.exit_code == 4
 
 
-def test_weights_broken_by_the_last_step_show_in_validation():
-    watch = guard()
-    watch.on_epoch_begin(0)
-    watch.on_train_batch_end(4, {"loss": 1.0})
+def test_weights_broken_by_the_last_step_show_in_validation(guarded):
+    watch = guarded(step=5)
     with pytest.raises(TrainingError, match="validation loss is nan in epoch 1, step 5"):
         watch.on_test_batch_end(0, {"loss": math.nan})
 
 
-def test_the_first_interrupt_waits_for_the_step_and_a_second_one_does_not():
-    watch = guard()
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(Interrupted, match="epoch 1, after step 3") as caught, watch:
-        watch.on_epoch_begin(0)
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_the_first_signal_waits_for_the_step_and_a_second_one_does_not(guarded, name, code):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    watch = guarded(step=3)
+    signal.raise_signal(number)
+    with pytest.raises(Interrupted, match="epoch 1, after step 3") as caught:
         watch.on_train_batch_end(2, {"loss": 1.0})
-    assert caught.value.exit_code == 130
-    assert signal.getsignal(signal.SIGINT) is before
+    assert (caught.value.exit_code, caught.value.at_once) == (code, False)
+    with pytest.raises(Interrupted, match="twice") as caught:
+        signal.raise_signal(number)
+    assert (caught.value.exit_code, caught.value.at_once) == (code, True)
+    assert signal.getsignal(number) is before
 
 
-def test_an_interrupt_between_two_epochs_ends_the_run_before_the_next():
-    watch = guard()
-    with watch:
+def test_a_hangup_that_was_ignored_before_stays_so(guarded):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        watch = guarded()
+        signal.raise_signal(signal.SIGHUP)
         watch.on_epoch_begin(0)
-        watch.on_train_batch_end(4, {"loss": 1.0})
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(Interrupted, match="epoch 1, after step 5"):
-            watch.on_epoch_begin(1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_between_two_epochs_ends_the_run_before_the_next(guarded):
+    watch = guarded(epoch=1)
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="interrupted in epoch 2, after step 0"):
+        watch.on_epoch_begin(1)
+
+
+def test_the_judging_is_interrupted_as_such(guarded):
+    watch = guarded(epoch=4)
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="interrupted while the run was judged"):
+        watch.on_predict_batch_end(0)
+
+
+def test_a_set_time_ends_a_run_with_time_left_to_save(guarded):
+    guarded(seconds=60.0).on_train_batch_end(0)
+    with pytest.raises(Interrupted, match=r"the time of train\.stop_after is over") as caught:
+        guarded(seconds=9.0).on_train_batch_end(0)
+    assert caught.value.exit_code == 75
