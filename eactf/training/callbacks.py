@@ -161,7 +161,7 @@ class Keeper(keras.callbacks.Callback):
         folder: RunFolder,
         state: RunState,
         recipe: Recipe,
-        save: Callable[[str], None],
+        save: Callable[..., None],
         monitor: str = "val_accuracy",
     ) -> None:
         super().__init__()
@@ -183,14 +183,12 @@ class Keeper(keras.callbacks.Callback):
         if is_best:
             self.state.best, self.state.best_epoch = value, epoch + 1
         self.state.epoch_done()
-        if is_best:
-            # First: a run that is killed between the two repeats the epoch, and this.
-            self._save("best")
-        self._save("last")
+        # The last one counts: a run that is killed between the two repeats the epoch, and this.
+        self._save(*(["best"] if is_best else []), "last")
         self.folder.write_status("running", epoch=epoch + 1, epochs=self.recipe.train.epochs)
 
-    def _save(self, which: str) -> None:
-        self.save(which)
+    def _save(self, *names: str) -> None:
+        self.save(*names)
         self._saved = time.monotonic()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,12 @@ class Checkpoint:
     facts: Mapping[str, Any]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+def write_checkpoint(path: Path, checkpoint: Checkpoint, also: Sequence[Path] = ()) -> None:
     """Write a checkpoint over an earlier one, which stays until the new one is safe on the disk.
 
-    Raises `OSError` where there is no room or no permission; the earlier one is then untouched.
+    It becomes each of `also`, in the same folder, before it becomes `path`: one that is there under
+    that name is everywhere. Raises `OSError` where there is no room or no permission; the earlier
+    one is then untouched.
     """
     facts = json.dumps({"version": VERSION, **checkpoint.facts}).encode()
 
@@ -43,8 +47,18 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             file.create_dataset(_FACTS, data=np.frombuffer(facts, np.uint8))
             for name, array in checkpoint.state.items():
                 file.create_dataset(f"{_STATE}/{name}", data=array)
+        for other in also:
+            replace_atomically(other, lambda place: _same_file(target, place))
 
     replace_atomically(path, write)
+
+
+def _same_file(path: Path, place: Path) -> None:
+    """Let `place` be the same file; a copy where the file system knows no second names."""
+    try:
+        os.link(path, place)
+    except OSError:
+        shutil.copyfile(path, place)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
