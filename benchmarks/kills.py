@@ -24,12 +24,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import h5py
-import numpy as np
-
 from eactf import console
 from eactf.method_names import METHODS
 from eactf.report.table import markdown_table
+from eactf.training.checkpoints import read_checkpoint
 
 SETTINGS = (
     *("data.drawn.train=200", "data.drawn.validation=40", "data.drawn.test=40"),
@@ -121,14 +119,8 @@ def contents(run: Path) -> dict[str, object]:
     """All that two runs must have in common, as comparable values."""
     found: dict[str, object] = {}
     for which in ("last", "best"):
-        with h5py.File(run / "checkpoints" / f"{which}.h5") as file:
-            file["state"].visititems(
-                lambda name, item, which=which: (
-                    found.update({f"{which}/{name}": np.asarray(item[()]).tobytes()})
-                    if isinstance(item, h5py.Dataset)
-                    else None
-                )
-            )
+        state = read_checkpoint(run / "checkpoints" / f"{which}.npz").state
+        found |= {f"{which}/{name}": array.tobytes() for name, array in state.items()}
     result = json.loads((run / "result.json").read_text())
     found["result"] = {key: value for key, value in result.items() if key != "seconds"}
     for name in ("metrics.jsonl", "relabels.csv", "scores.csv"):

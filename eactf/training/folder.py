@@ -14,7 +14,7 @@
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
       history.csv         the same as a table
-      checkpoints/        last.h5 and best.h5, the whole state of the run after these epochs
+      checkpoints/        last.npz and best.npz, the whole state of the run after these epochs
       model.keras         the trained classifier; opens with Keras alone
       result.json         the figures of the finished run
       status.json         running, finished, failed or interrupted, and how far
@@ -55,9 +55,8 @@ def writing(path: Path) -> Iterator[None]:
     """Tell of a file that cannot be written, for want of room or permission, as the run's end."""
     try:
         yield
-    except (OSError, RuntimeError) as fault:  # RuntimeError: h5py's, at closing
-        number = getattr(fault, "errno", None)
-        reason = os.strerror(number) if number else reason_of(fault)
+    except OSError as fault:
+        reason = fault.strerror or reason_of(fault)
         raise CannotWriteError(
             f"{path} cannot be written: {reason.lower()}",
             hint="what was saved before is whole; make room, or give back the permission",
@@ -150,7 +149,7 @@ class RunFolder:
 
     def checkpoint(self, which: str) -> Path:
         """The file of the checkpoint `last` or `best`."""
-        return self.file(f"checkpoints/{which}.h5")
+        return self.file(f"checkpoints/{which}.npz")
 
     def lock(self) -> RunLock:
         """What a process holds while it works on the run."""

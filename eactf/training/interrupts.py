@@ -33,8 +33,10 @@ class Interrupts:
         self._end = None if seconds is None else time.monotonic() + seconds - _MARGIN
         self._asked: int | None = None
         self._before: dict[int, Any] = {}
+        self._terminals: list[int] = []
 
     def __enter__(self) -> Interrupts:
+        self._terminals = _terminals()
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
@@ -63,7 +65,7 @@ class Interrupts:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):
-            _leave_the_terminal()
+            _leave(self._terminals)
         if self._asked is None:
             self._asked = number
             return
@@ -72,13 +74,18 @@ class Interrupts:
         raise Interrupted("interrupted twice", exit_code=128 + number, at_once=True)
 
 
-def _leave_the_terminal() -> None:
+def _terminals() -> list[int]:
+    """The descriptors of this process's own streams that are a terminal.
+
+    Asked for beforehand: one that has been closed does not say that it was one.
+    """
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return [stream.fileno() for stream in streams if stream is not None and stream.isatty()]
+
+
+def _leave(terminals: list[int]) -> None:
     """Write to nowhere from now on: the terminal is gone, and to write to it would fail."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        try:
-            if stream is not None and stream.isatty():
-                os.dup2(nowhere, stream.fileno())
-        except (OSError, ValueError):
-            continue
+    for descriptor in terminals:
+        os.dup2(nowhere, descriptor)
     os.close(nowhere)
