@@ -143,7 +143,9 @@ class EpochLog(keras.callbacks.Callback):
         self.show = show
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        # On several devices it is a variable that Python's float does not take.
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "learning_rate": rate}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         self.state.rows.append(row)
         self.folder.write_epochs(self.state.rows)

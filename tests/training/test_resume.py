@@ -141,6 +141,21 @@ def test_every_method_goes_on_within_an_epoch_to_the_bit(
     assert (status["state"], status["epoch"]) == ("finished", 3)
 
 
+def test_several_devices_go_on_to_the_bit_too(recipe, tmp_path, monkeypatch, stop, two_devices):
+    from eactf.training import session
+
+    monkeypatch.setattr(session, "choose_strategy", lambda devices: two_devices)
+    settings = (*settings_of("scn"), "train.epochs=2", "train.devices=2")
+    folder, whole = tmp_path / "run", tmp_path / "whole"
+    stop("on_train_batch_end", STEPS + 2, Interrupted("enough"))
+    with pytest.raises(Interrupted):
+        begin(recipe(*settings), folder)
+    stop("on_epoch_begin", 99, Interrupted("not any more"))
+    take_up(folder)
+    begin(recipe(*settings), whole)
+    assert_same_run(folder, whole)
+
+
 MOMENTS = {
     "before the first step": ("on_epoch_begin", 1),
     "behind the last step of an epoch": ("on_train_batch_end", STEPS),
