@@ -48,6 +48,11 @@ LIGHT = (
     "eactf.intake",
     "eactf.data",
     "eactf.methods.ledger",
+    "eactf.training.beginnings",
+    "eactf.training.folder",
+    "eactf.training.lock",
+    "eactf.training.run_list",
+    "eactf.training.unfinished",
     "eactf.wizard",
     "eactf.cli",
 )
@@ -144,7 +149,7 @@ def in_a_fresh_process(code):
 def test_importing_the_package_and_its_light_half_imports_no_tensorflow():
     in_a_fresh_process(
         "import sys, eactf, eactf.recipe, eactf.data.prepare, eactf.faces, eactf.intake.decode\n"
-        "import eactf.intake.readers.ferplus, eactf.cli\n"
+        "import eactf.intake.readers.ferplus, eactf.cli, eactf.training.run_list\n"
         "assert eactf.__version__ and 'EAC' in dir(eactf)\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )
