@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 LEVELS = (
     (
         *("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
-        *("eactf.method_names", "eactf.only", "eactf.suggestions", "eactf.wording"),
+        *("eactf.method_names", "eactf.only", "eactf.stopping", "eactf.suggestions"),
+        "eactf.wording",
     ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
@@ -39,6 +40,7 @@ LIGHT = (
     "eactf.only",
     "eactf.console",
     "eactf.safe_pickle",
+    "eactf.stopping",
     "eactf.suggestions",
     "eactf.wording",
     "eactf.recipe",

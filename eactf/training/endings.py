@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from eactf.errors import EactfError, Interrupted, TrainingError
+from eactf.stopping import Stopped
 from eactf.suggestions import command_line
 from eactf.training.folder import CannotWriteError, RunFolder
 
@@ -25,7 +26,9 @@ def tell_how_to_go_on(folder: RunFolder, failure: BaseException) -> None:
 def write_ending(folder: RunFolder, failure: BaseException) -> None:
     """Write into `status.json` that the run was interrupted or failed, and why."""
     stopped = isinstance(failure, (Interrupted, KeyboardInterrupt))
-    code = failure.exit_code if isinstance(failure, EactfError) else 130 if stopped else 1
+    code = 130 if stopped else 1
+    if isinstance(failure, (EactfError, Stopped)):
+        code = failure.exit_code
     with suppress(EactfError, OSError):  # a full disk: the failure itself is what is to be told
         facts: dict[str, Any] = {"reason": str(failure), "exit_code": code}
         if _would_repeat(failure):
