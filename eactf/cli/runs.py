@@ -55,8 +55,10 @@ def _show(found: Sequence[ListedRun]) -> None:
         ["run", "state", "epoch", "accuracy", "recall", "updated"],
         [_cells(run) for run in found],
     )
-    if any(run.accuracy is not None for run in found):
+    if any(run.state == "finished" for run in found):
         console.say("\nfinished: mean of the last epochs, judged split; others: on validation")
+    elif any(run.accuracy is not None for run in found):
+        console.say("\naccuracy and macro recall are on validation, of the last epoch")
     commands = [run.command for run in found if run.command is not None]
     if commands:
         console.say("\ngo on with one that stopped:")
