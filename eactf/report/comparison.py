@@ -72,6 +72,7 @@ def _outcome(cell: Cell, folder: Path, place: str, train: Train) -> Outcome:
         return Outcome(cell, finished, read_run(finished))
     run_folder, code, failure = _run(cell, folder, place, train)
     if code == OUT_OF_TIME:
+        failure = failure.partition("\n")[0]  # not how to go on with this one alone
         console.warn(f"{cell.row}, seed {cell.seed}: {failure}")
     elif code:
         console.warn(f"{cell.row}, seed {cell.seed} failed: {failure}")

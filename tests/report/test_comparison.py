@@ -285,9 +285,13 @@ def test_when_it_is_saved_and_stopped_makes_no_other_cell():
 
 def test_runs_that_the_time_stopped_are_no_failures(tmp_path, capsys):
     def out_of_time(cell, folder):
-        return 75, "stopped in epoch 1, after step 2: the time of train.stop_after is over"
+        return (
+            75,
+            "stopped in epoch 1, after step 2: the time of train.stop_after is over\n\n  --resume",
+        )
 
     with pytest.raises(Interrupted, match="the same command goes on") as stop:
         run_cells(cells(2), tmp_path, train=out_of_time)
     assert stop.value.exit_code == 75
+    assert "--resume" not in str(stop.value)
     assert "failed" not in capsys.readouterr().err
