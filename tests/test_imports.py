@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 LEVELS = (
     (
         *("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
-        *("eactf.method_names", "eactf.only", "eactf.suggestions", "eactf.wording"),
+        *("eactf.method_names", "eactf.only", "eactf.stopping", "eactf.suggestions"),
+        "eactf.wording",
     ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.progress",),
@@ -39,6 +40,7 @@ LIGHT = (
     "eactf.only",
     "eactf.console",
     "eactf.safe_pickle",
+    "eactf.stopping",
     "eactf.suggestions",
     "eactf.wording",
     "eactf.recipe",
@@ -48,6 +50,11 @@ LIGHT = (
     "eactf.intake",
     "eactf.data",
     "eactf.methods.ledger",
+    "eactf.training.beginnings",
+    "eactf.training.folder",
+    "eactf.training.lock",
+    "eactf.training.run_list",
+    "eactf.training.unfinished",
     "eactf.wizard",
     "eactf.cli",
 )
@@ -144,7 +151,7 @@ def in_a_fresh_process(code):
 def test_importing_the_package_and_its_light_half_imports_no_tensorflow():
     in_a_fresh_process(
         "import sys, eactf, eactf.recipe, eactf.data.prepare, eactf.faces, eactf.intake.decode\n"
-        "import eactf.intake.readers.ferplus, eactf.cli\n"
+        "import eactf.intake.readers.ferplus, eactf.cli, eactf.training.run_list\n"
         "assert eactf.__version__ and 'EAC' in dir(eactf)\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )

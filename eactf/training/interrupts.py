@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import time
 from types import FrameType
 from typing import Any
 
 from eactf.errors import Interrupted
+from eactf.stopping import leave, own_terminals
 
 __all__ = ["OUT_OF_TIME", "Interrupts"]
 
@@ -36,7 +35,7 @@ class Interrupts:
         self._terminals: list[int] = []
 
     def __enter__(self) -> Interrupts:
-        self._terminals = _terminals()
+        self._terminals = own_terminals()
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
@@ -65,27 +64,10 @@ class Interrupts:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):
-            _leave(self._terminals)
+            leave(self._terminals)
         if self._asked is None:
             self._asked = number
             return
         for other, handler in self._before.items():
             signal.signal(other, handler or signal.SIG_DFL)
         raise Interrupted("interrupted twice", exit_code=128 + number, at_once=True)
-
-
-def _terminals() -> list[int]:
-    """The descriptors of this process's own streams that are a terminal.
-
-    Asked for beforehand: one that has been closed does not say that it was one.
-    """
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    return [stream.fileno() for stream in streams if stream is not None and stream.isatty()]
-
-
-def _leave(terminals: list[int]) -> None:
-    """Write to nowhere from now on: the terminal is gone, and to write to it would fail."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in terminals:
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)

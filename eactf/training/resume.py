@@ -13,7 +13,13 @@ from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.errors import DataError, UsageError
 from eactf.recipe import ResolvedRecipe, load_recipe, seconds_of
 from eactf.suggestions import command_line
-from eactf.training.beginnings import FORM, as_started, plain_values, write_run_file
+from eactf.training.beginnings import (
+    FORM,
+    FREE_KEYS,
+    as_started,
+    plain_values,
+    write_run_file,
+)
 from eactf.training.checkpoints import Checkpoint, read_checkpoint
 from eactf.training.folder import RunFolder
 from eactf.training.interrupts import Interrupts
@@ -25,9 +31,6 @@ from eactf.training.summary import announce, show_result
 from eactf.wording import counted
 
 __all__ = ["FREE_KEYS", "find_run", "resume"]
-
-FREE_KEYS = ("train.epochs", "train.devices", "train.checkpoint_minutes", "train.stop_after")
-"""What may be changed of a run that is taken up: nothing that its steps depend on."""
 
 
 def resume(run: str | Path, *, overrides: Sequence[str] = ()) -> RunResult:
