@@ -57,7 +57,7 @@ def train(
         from eactf.quiet import start_tensorflow
 
         start_tensorflow()
-        from eactf.training.resume import resume as take_up
+        from eactf.training.resuming import resume as take_up
 
         take_up(resume, overrides=overrides)
         return

@@ -166,6 +166,13 @@ class RunFolder:
             raise DataError(f"{path} is damaged: {reason_of(reason)}") from reason
         return found if isinstance(found, dict) else {}
 
+    def set_result_aside(self) -> None:
+        """Keep the result of a run that is prolonged under another name: it is not the last."""
+        result = self.read_json("result.json")
+        if result:
+            aside = self.path / f"result-after-{result['epochs']}-epochs.json"
+            os.replace(self.path / "result.json", aside)
+
     def clean_up(self) -> None:
         """Remove what a process that was killed had half written."""
         for leftover in self.path.rglob(".writing-*"):

@@ -3,7 +3,7 @@
 Train, validation and test are three things. Every epoch is watched on validation; test is judged
 when nothing can be chosen any more: the network of each of the last epochs gives its predictions,
 and what is reported is the last one's accuracy and the mean (the paper's protocol); top-5 accuracy
-as well where there are many classes. `resume.py` takes up a run that stopped on the way.
+as well where there are many classes. `resuming.py` takes up a run that stopped on the way.
 """
 
 from __future__ import annotations

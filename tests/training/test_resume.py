@@ -79,7 +79,7 @@ def begin(resolved, folder):
 
 
 def take_up(folder, *overrides):
-    from eactf.training.resume import resume
+    from eactf.training import resume
 
     return resume(folder, overrides=overrides)
 
@@ -213,9 +213,11 @@ def test_a_finished_run_says_so_and_may_be_prolonged(recipe, tmp_path, capsys, u
     capsys.readouterr()
     take_up(folder)
     assert "is finished: nothing is left to do" in capsys.readouterr().out
+    assert json.loads((folder / "status.json").read_text())["state"] == "finished"
     assert (folder / "result.json").read_bytes() == before
     take_up(folder, "train.epochs=3")
     assert "going on after 2 epochs" in capsys.readouterr().out
+    assert (folder / "result-after-2-epochs.json").read_bytes() == before
     whole = undisturbed(recipe, "rul")
     for name, array in arrays(whole).items():
         np.testing.assert_array_equal(arrays(folder)[name], array, err_msg=name)

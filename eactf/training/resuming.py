@@ -67,6 +67,8 @@ def _taken_up(folder: RunFolder, resolved: ResolvedRecipe, about: dict[str, Any]
     epochs = resolved.recipe.train.epochs
     if state.epoch >= epochs and (folder.path / "result.json").is_file():
         result = folder.read_json("result.json")
+        # Killed between the two, a run has its result and says that it is running.
+        folder.write_status("finished", epoch=state.epoch, epochs=epochs)
         console.say(f"{folder.path} is finished: nothing is left to do", markup=False)
         show_result(result, folder.path)
         return RunResult(folder.path, result)
@@ -81,6 +83,7 @@ def _taken_up(folder: RunFolder, resolved: ResolvedRecipe, about: dict[str, Any]
     if plain_values(resolved.recipe) != about["recipe"]:
         folder.write_text("recipe.yaml", resolved.dump_yaml())
         write_run_file(folder, resolved, started_in=about["started_in"])
+    folder.set_result_aside()
     if state.rows:
         folder.write_epochs(state.rows)
     announce(session, resolved, folder.path)
