@@ -103,7 +103,9 @@ def make_plan(fingerprint: Fingerprint, answers: Answers, wrong: WrongLabels, pa
         **label_rules.noise(answers.labels),
         **_model(network, outline, budget),
         "method.name": method,
-        **label_rules.method_settings(method.value, count, wrong),
+        **label_rules.method_settings(
+            method.value, count, wrong, balance_rules.consistency_weight(fingerprint)
+        ),
         **_optimisation(count),
         "train.epochs": epochs,
         "train.batch_size": time_rules.limited(outline.batch, limit),
