@@ -25,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 NEEDS_TENSORFLOW = (
     "eactf/data/pipeline.py",
     "eactf/evaluation",
-    "eactf/losses.py",
+    "eactf/losses",
     "eactf/methods",
     "eactf/nn",
     "eactf/optimizers.py",
