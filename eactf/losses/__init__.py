@@ -21,6 +21,8 @@ from eactf.losses.classification import (
     smooth_labels,
     weighted_mean,
 )
+from eactf.losses.contrast import two_view_contrastive
+from eactf.losses.dividemix import dividemix_loss
 from eactf.losses.importance import low_group, rank_regularization, relabel_candidates
 from eactf.losses.maps import (
     class_activation_maps,
@@ -28,6 +30,14 @@ from eactf.losses.maps import (
     map_spread,
     scale_consistency,
 )
+from eactf.losses.predictions import (
+    mean_squared_probability_error,
+    negative_entropy,
+    prior_penalty,
+    soft_cross_entropy,
+)
+from eactf.losses.selection import small_loss_selection
+from eactf.losses.targets import guessed_targets, mixed, refined_targets, sharpen
 from eactf.losses.uncertainty import add_up_loss, mix_by_uncertainty
 
 __all__ = [
@@ -35,14 +45,25 @@ __all__ = [
     "adjusted_logits",
     "class_activation_maps",
     "cross_entropy",
+    "dividemix_loss",
     "flip_consistency",
     "generalized_cross_entropy",
+    "guessed_targets",
     "low_group",
     "map_spread",
+    "mean_squared_probability_error",
     "mix_by_uncertainty",
+    "mixed",
+    "negative_entropy",
+    "prior_penalty",
     "rank_regularization",
+    "refined_targets",
     "relabel_candidates",
     "scale_consistency",
+    "sharpen",
+    "small_loss_selection",
     "smooth_labels",
+    "soft_cross_entropy",
+    "two_view_contrastive",
     "weighted_mean",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "checked_permutation",
     "checked_prior",
     "known_one_hot",
+    "number_of",
     "raised",
 ]
 
@@ -67,6 +68,11 @@ def raised(*arrays: Tensor) -> list[Tensor]:
     tensors = [ops.convert_to_tensor(array) for array in arrays]
     dtype = backend.result_type(*(tensor.dtype for tensor in tensors), "float32")
     return [ops.cast(tensor, dtype) for tensor in tensors]
+
+
+def number_of(number: Any, dtype: str) -> Any:
+    """A number to compute with: one of Python's as it is, which a cast would round to float32."""
+    return float(number) if isinstance(number, Real) else ops.cast(number, dtype)
 
 
 def check_shape(expected: str, array: Tensor, *allowed: Any) -> None:
