@@ -29,6 +29,7 @@ NEEDS_TENSORFLOW = (
     "eactf/methods",
     "eactf/nn",
     "eactf/optimizers.py",
+    "eactf/schedules.py",
     "eactf/training",
     "tests/cli/test_data_noise.py",
     "tests/cli/test_evaluate.py",
@@ -48,6 +49,7 @@ NEEDS_TENSORFLOW = (
     "tests/test_kernels.py",
     "tests/test_optimizers.py",
     "tests/test_public_names.py",
+    "tests/test_schedules.py",
     "tests/training",
     "tests/wizard/test_end_to_end.py",
 )
