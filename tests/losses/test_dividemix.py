@@ -97,6 +97,17 @@ def test_the_labels_that_were_given_to_unlabelled_samples_never_reach_the_loss()
     assert float(loss(swapped)) != float(loss(labels))
 
 
+def test_the_division_of_the_other_network_is_not_that_of_the_own():
+    """Swapped clean probabilities make other targets and another loss."""
+    by_one, by_other = np.array([0.9, 0.1, 0.8, 0.6]), np.array([0.2, 0.9, 0.7, 0.6])
+
+    def loss(clean):
+        targets = refined_targets(np.eye(6)[[0, 5, 2, 2]], clean, SOFT, 0.5)
+        return float(dividemix_loss(LOGITS, targets, 4, 0.0)[0])
+
+    assert abs(loss(by_one) - loss(by_other)) > 1e-2
+
+
 def test_what_is_out_of_range_is_refused():
     for labelled in (-1, 5, 2.5):
         with pytest.raises(ValueError, match=r"labelled_rows must be a whole number in 0\.\.4"):
