@@ -14,7 +14,7 @@ from eactf.kernels import prefer_onednn
 from eactf.method_names import METHODS
 
 if TYPE_CHECKING:
-    from eactf import losses, nn, optimizers
+    from eactf import losses, margins, mixture, nn, optimizers, schedules
     from eactf.methods.attention_consistency import AttentionConsistency
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.eac import EAC
@@ -35,8 +35,11 @@ __all__ = [
     "Views",
     "build_classifier",
     "losses",
+    "margins",
+    "mixture",
     "nn",
     "optimizers",
+    "schedules",
 ]
 
 _HOMES = {
@@ -45,7 +48,7 @@ _HOMES = {
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",
 }
-_MODULES = ("losses", "nn", "optimizers")
+_MODULES = ("losses", "margins", "mixture", "nn", "optimizers", "schedules")
 
 
 prefer_onednn()

@@ -25,10 +25,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 NEEDS_TENSORFLOW = (
     "eactf/data/pipeline.py",
     "eactf/evaluation",
-    "eactf/losses.py",
+    "eactf/losses",
     "eactf/methods",
     "eactf/nn",
     "eactf/optimizers.py",
+    "eactf/schedules.py",
     "eactf/training",
     "tests/cli/test_data_noise.py",
     "tests/cli/test_evaluate.py",
@@ -48,6 +49,7 @@ NEEDS_TENSORFLOW = (
     "tests/test_kernels.py",
     "tests/test_optimizers.py",
     "tests/test_public_names.py",
+    "tests/test_schedules.py",
     "tests/training",
     "tests/wizard/test_end_to_end.py",
 )
