@@ -43,7 +43,7 @@ class Fitting:
         self.folder = folder
         self.state = state
         self.stored = stored
-        self.guard = StepGuard(state, session.recipe.train.epochs, interrupts)
+        self.guard = StepGuard(state, session.recipe.train.epochs, interrupts, session.workers)
         self.progress = ProgressDisplay(session, state)
         self.callbacks: list[keras.callbacks.Callback] = [
             StepCount(state, session.steps),
@@ -51,7 +51,7 @@ class Fitting:
             self.progress,
             LastEpochs(session, state, self.guard),
             EpochLog(folder, state, self.progress.show_epoch),
-            Keeper(folder, state, session.recipe, self.save),
+            Keeper(folder, state, session.recipe, self.save, workers=session.workers),
             self.guard,
         ]
         self._before = state.seconds
@@ -70,7 +70,8 @@ class Fitting:
             if isinstance(failure, Interrupted) and not failure.at_once:
                 self._save_all()
             with suppress(OSError):  # a full disk: the failure itself is what is to be told
-                write_relabels(self.folder, self.session)
+                if self.session.workers.leads:
+                    write_relabels(self.folder, self.session)
             raise
         self.progress.close()
         self.state.seconds = self._seconds()
@@ -80,12 +81,16 @@ class Fitting:
         self.state.seconds = self._seconds()
         facts = {"eactf": __version__, "run": self.state.as_facts()}
         checkpoint = Checkpoint(self.session.method.state(), facts)
+        if not self.session.workers.leads:
+            return
         path = self.folder.checkpoint(which)
         with writing(path):
             write_checkpoint(path, checkpoint)
 
     def save_classifier(self) -> None:
         """Write `model.keras`, the classifier of the moment."""
+        if not self.session.workers.leads:
+            return
         path = self.folder.file("model.keras")
         with writing(path):
             save_classifier(path, self.session.portable_classifier(), self.session.facts())
@@ -108,7 +113,7 @@ class Fitting:
             initial_epoch=first,
             epochs=epochs,
             steps_per_epoch=steps,
-            validation_data=session.evaluation(session.data.validation),
+            validation_data=session.watched(session.data.validation),
             callbacks=[*more, *self.callbacks],
             verbose=0,
         )
@@ -120,7 +125,7 @@ class Fitting:
             method.optimizer.build(method.trainable_variables)
         validation = self.session.data.validation
         few = validation.take(np.arange(1))
-        method.evaluate(self.session.evaluation(few), verbose=0)  # metrics are built by use
+        method.evaluate(self.session.watched(few), verbose=0)  # metrics are built by use
         method.restore(self.stored)
 
     def _rest_of_the_epoch(self) -> None:
@@ -140,7 +145,7 @@ class Fitting:
         for callback in self.callbacks:
             callback.set_model(method)
         if not self.state.validated:
-            validation = self.session.evaluation(self.session.data.validation)
+            validation = self.session.watched(self.session.data.validation)
             found = method.evaluate(validation, verbose=0, return_dict=True, callbacks=[self.guard])
             logs |= {f"val_{name}": float(value) for name, value in found.items()}
             method.end_epoch(epoch)
