@@ -17,6 +17,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "wizard": "Look at your labelled images, ask a few questions, write a recipe.",
     "train": "Train a recipe.",
+    "launch": "Train with several processes on this machine.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
     "compare": "Compare recipes over several seeds, or finished runs.",

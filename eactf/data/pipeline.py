@@ -49,6 +49,14 @@ class Share:
     parts: tuple[int, ...]
     of: int
 
+    def of_each(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The parts of batches that come without end; give their number a pass with it.
+
+        Of what might end the workers would ask each other before every step whether it has.
+        """
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return batches.flat_map(self.split).apply(endless)
+
     def split(self, rows: Any) -> tf.data.Dataset:
         """The positions `(n,)` of a batch as those of each part."""
         count = tf.size(rows, tf.int64)
@@ -95,10 +103,7 @@ def training_batches(
 
     batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order).skip(first_step)
     if share is not None:
-        batches = batches.flat_map(share.split)
-        # Otherwise the workers would ask each other before every step whether there is one.
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        batches = batches.apply(endless)
+        batches = share.of_each(batches)
     targets = samples.given if samples.targets is None else samples.targets
     return _gathered(batches, samples, targets, form)
 
@@ -113,11 +118,11 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` once, in stored order; `labels` default to the given ones.
 
-    With a `share` only that of each batch is read.
+    With a `share` only that of each batch is read, over and over: give `steps_per_epoch(...)`.
     """
     batches = tf.data.Dataset.range(len(samples)).batch(batch_size)
     if share is not None:
-        batches = batches.flat_map(share.split)
+        batches = share.of_each(batches.repeat())
     return _gathered(batches, samples, samples.given if labels is None else labels, form)
 
 

@@ -157,7 +157,8 @@ class EpochLog(keras.callbacks.Callback):
         self.show = show
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        rate = self.model.optimizer.learning_rate.numpy()  # several devices' is no number by itself
+        row = {"epoch": epoch + 1, "learning_rate": float(rate)}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         self.state.rows.append(row)
         self.folder.write_epochs(self.state.rows)

@@ -107,13 +107,14 @@ class Fitting:
     def _fit(
         self, first: int, epochs: int, steps: int, more: Sequence[keras.callbacks.Callback] = ()
     ) -> None:
-        session = self.session
+        session, validation = self.session, self.session.data.validation
         session.method.fit(
             session.training(first, self.state.step),
             initial_epoch=first,
             epochs=epochs,
             steps_per_epoch=steps,
-            validation_data=session.watched(session.data.validation),
+            validation_data=session.watched(validation),
+            validation_steps=session.passing(validation),
             callbacks=[*more, *self.callbacks],
             verbose=0,
         )
@@ -123,9 +124,9 @@ class Fitting:
         method = self.session.method
         with self.session.strategy.scope():
             method.optimizer.build(method.trainable_variables)
-        validation = self.session.data.validation
-        few = validation.take(np.arange(1))
-        method.evaluate(self.session.watched(few), verbose=0)  # metrics are built by use
+        few = self.session.data.validation.take(np.arange(1))
+        steps = self.session.passing(few)
+        method.evaluate(self.session.watched(few), steps=steps, verbose=0)  # builds the metrics
         method.restore(self.stored)
 
     def _rest_of_the_epoch(self) -> None:
@@ -145,8 +146,14 @@ class Fitting:
         for callback in self.callbacks:
             callback.set_model(method)
         if not self.state.validated:
-            validation = self.session.watched(self.session.data.validation)
-            found = method.evaluate(validation, verbose=0, return_dict=True, callbacks=[self.guard])
+            validation = self.session.data.validation
+            found = method.evaluate(
+                self.session.watched(validation),
+                steps=self.session.passing(validation),
+                verbose=0,
+                return_dict=True,
+                callbacks=[self.guard],
+            )
             logs |= {f"val_{name}": float(value) for name, value in found.items()}
             method.end_epoch(epoch)
         for callback in self.callbacks:

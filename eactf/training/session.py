@@ -85,14 +85,22 @@ class Session:
         return evaluation_batches(samples, self.form, batch_size=self.recipe.train.batch_size)
 
     def watched(self, samples: Samples) -> Any:
-        """As `evaluation`, for the method's `evaluate` and `predict`: on several machines each
-        reads its share."""
+        """As `evaluation`, for the method's own `evaluate` and `predict`, with `passing` steps.
+
+        On several machines each reads its share.
+        """
 
         def batches(share: Share | None) -> tf.data.Dataset:
             size = self.recipe.train.batch_size
             return evaluation_batches(samples, self.form, batch_size=size, share=share)
 
         return self.workers.shared(batches, in_turn=True)
+
+    def passing(self, samples: Samples) -> int | None:
+        """The steps of a pass through `watched` where it does not end by itself; else None."""
+        if self.workers.count == 1:
+            return None
+        return steps_per_epoch(len(samples), self.recipe.train.batch_size)
 
     def restore(self, state: Mapping[str, np.ndarray] | None) -> None:
         """Put a state of the method back, on all workers the one that the chief has."""
@@ -109,8 +117,9 @@ class Session:
         return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
 
     def _logits(self, samples: Samples, callbacks: Sequence[Any]) -> np.ndarray:
-        batches = self.watched(samples)
-        return np.asarray(self.method.predict(batches, verbose=0, callbacks=list(callbacks)))
+        batches, steps = self.watched(samples), self.passing(samples)
+        found = self.method.predict(batches, verbose=0, steps=steps, callbacks=list(callbacks))
+        return np.asarray(found)
 
     def facts(self) -> dict[str, Any]:
         """What a stored classifier says of itself."""
