@@ -20,7 +20,7 @@ from eactf.wording import counted
 
 __all__ = ["launch"]
 
-_GRACE = 60.0
+_GRACE = 30.0
 """Seconds that the others have to end by themselves once one has failed."""
 
 _LAST_GRACE = 10.0

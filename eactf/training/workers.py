@@ -231,7 +231,7 @@ def refuse_differences(cluster: Cluster, cards: list[Mapping[str, Any]]) -> None
             found.append(f"{cluster.named(index)}: {told}")
     if not found:
         return
-    of_data = bool(kinds & set(_DATA))
+    of_data = kinds <= set(_DATA)
     raise (DataError if of_data else UsageError)(
         "the workers would not train the same run:\n  " + "\n  ".join(found),
         hint="give all workers the same data" + " and command" * (not of_data)

@@ -1,6 +1,8 @@
-"""Trains every method for two epochs as one of several workers, or alone, and keeps what came out.
+"""What the tests of several workers start in processes of their own.
 
-`python several_workers.py OUT.npz`, with `TF_CONFIG` or without it; the chief writes.
+`python several_workers.py methods OUT.npz NAME...` trains methods for an epoch, as one of the
+workers that `TF_CONFIG` names; the chief writes. `python several_workers.py eactf ...` is the
+command, with networks of two stages.
 """
 
 from __future__ import annotations
@@ -10,32 +12,29 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
-
 COUNT, BATCH = 17, 8
 """Two whole batches and one of a single image, of which all workers but one get nothing."""
 
 
-def main(out):
-    from eactf.cluster import cluster_of, is_in_cluster
-    from eactf.quiet import start_tensorflow
-
-    start_tensorflow(find_devices=not is_in_cluster(os.environ))
+def trained(workers, names):
+    """What came out of an epoch of each method: weights' moves, logs, predictions, ledgers."""
     import numpy as np
     from tiny_classifiers import make_faces, make_tiny_classifier
 
     import eactf
-    from eactf.data.pipeline import ImageForm, evaluation_batches, training_batches
+    from eactf.data.pipeline import (
+        ImageForm,
+        evaluation_batches,
+        steps_per_epoch,
+        training_batches,
+    )
     from eactf.evaluation.macro_recall import MacroRecall
     from eactf.packed.records import Samples
-    from eactf.training.workers import ALONE, connect
 
-    cluster = cluster_of(os.environ)
-    workers = ALONE if cluster is None else connect(cluster)
     images, labels = make_faces(COUNT)
     ids = np.arange(100, 100 + COUNT)
     samples = Samples(images=images.astype(np.uint8), ids=ids, given=labels)
-    form = ImageForm(size=images.shape[1], channels=1)
+    form, steps = ImageForm(size=images.shape[1], channels=1), steps_per_epoch(COUNT, BATCH)
 
     def training(share):
         return training_batches(samples, form, batch_size=BATCH, seed=3, share=share)
@@ -43,53 +42,69 @@ def main(out):
     def watched(share):
         return evaluation_batches(samples, form, batch_size=BATCH, share=share)
 
-    def plain():
-        return make_tiny_classifier(norm=False)
-
-    def normalised():
-        return make_tiny_classifier(norm=True, synchronized=True)
+    def network(norm=True):
+        return make_tiny_classifier(norm=norm, synchronized=norm)
 
     cut = eactf.Views(crop_padding=1)
     methods = {
-        "eac": lambda: eactf.EAC(plain(), 2.0, consistency_ramp=1.0, augmentation=cut),
-        "eac_synchronised": lambda: eactf.EAC(normalised(), 2.0),
-        "cross_entropy": lambda: eactf.CrossEntropy(normalised(), augmentation=cut),
-        "attention_consistency": lambda: eactf.AttentionConsistency(normalised(), views=2),
-        "scn": lambda: eactf.SCN(normalised(), ids=ids, relabel_epoch=1, relabel_margin=0.02),
-        "rul": lambda: eactf.RUL(normalised(), embedding=4, head_rate=3.0),
+        "eac": lambda: eactf.EAC(network(norm=False), 2.0, augmentation=cut),
+        "cross_entropy": lambda: eactf.CrossEntropy(network()),
+        "attention_consistency": lambda: eactf.AttentionConsistency(network(), views=2),
+        "scn": lambda: eactf.SCN(network(), ids=ids, relabel_epoch=1, relabel_margin=0.02),
+        "rul": lambda: eactf.RUL(network(), embedding=4, head_rate=3.0),
     }
     kept = {}
-    for name, build in methods.items():
+    for name in names:
         with workers.strategy.scope() if workers.strategy else nullcontext():
-            model = build()
+            model = methods[name]()
             model.compile(
                 optimizer=eactf.optimizers.SGD(0.05, momentum=0.9, coupled_weight_decay=1e-3),
                 metrics=["accuracy", MacroRecall(classes=3)],
             )
-        before = np.concatenate([w.ravel() for w in model.get_weights()])
-        history = model.fit(
-            workers.shared(training),
-            epochs=2,
-            steps_per_epoch=-(-COUNT // BATCH),
-            validation_data=workers.shared(watched, in_turn=True),
-            verbose=0,
-        ).history
-        after = np.concatenate([w.ravel() for w in model.get_weights()])
+        before = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
+        history = model.fit(workers.shared(training), steps_per_epoch=steps, verbose=0).history
+        after = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
         kept[f"{name}/moved"] = after - before
+        statistics = model.classifier.non_trainable_variables
+        kept |= {f"{name}/statistics/{n}": np.array(v) for n, v in enumerate(statistics)}
         kept |= {f"{name}/log/{key}": np.array(values) for key, values in history.items()}
-        batches = workers.shared(watched, in_turn=True)
-        kept[f"{name}/logits"] = model.predict(batches, verbose=0)
-        state = model.state()
-        model.restore(workers.told_arrays(state if workers.leads else None))
-        again = model.state()
-        assert all(np.array_equal(again[key], state[key]) for key in state), name
         if name == "scn":
             kept |= {f"scn/ledger/{key}": a for key, a in model.ledger.columns().items()}
-    assert workers.agree(workers.cluster.index if workers.cluster else 0) == workers.count - 1
+            batches = workers.shared(watched, in_turn=True)
+            judged = model.evaluate(batches, steps=steps, return_dict=True, verbose=0)
+            kept |= {f"scn/judged/{key}": np.array(value) for key, value in judged.items()}
+            kept["scn/logits"] = model.predict(batches, steps=steps, verbose=0)
+            state = model.state()
+            model.restore(workers.told_arrays(state if workers.leads else None))
+            kept |= {f"scn/state/{key}": array for key, array in model.state().items()}
+    return kept
+
+
+def main():
+    sys.path[:0] = [str(Path(__file__).resolve().parents[place]) for place in (1, 2)]
+    what, *arguments = sys.argv[1:]
+    if what == "eactf":
+        from shallow_networks import shallow_resnets
+
+        from eactf.cli import cli
+
+        with shallow_resnets():
+            cli(arguments, prog_name="eactf")
+    from eactf.cluster import cluster_of
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow(find_devices=False)
+    import numpy as np
+
+    from eactf.training.workers import connect
+
+    workers = connect(cluster_of(os.environ))
+    assert workers.agree(10 + workers.cluster.index) == 9 + workers.count
+    kept = trained(workers, arguments[1:])
     if workers.leads:
-        np.savez(out, **kept)
+        np.savez(arguments[0], **kept)
     workers.part()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
