@@ -27,7 +27,10 @@ def slurm_cluster() -> Cluster:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=64, gpus_per_task=1, auto_set_gpu=False
         )
-        addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
+        # Not its cluster_spec(): that sorts the machines by name, while Slurm numbers its tasks in
+        # the order of its own list.
+        tasks = resolver._task_configuration.items()
+        addresses = tuple(f"{host}:{port + n}" for host, count in tasks for n in range(count))
         return Cluster(addresses, int(os.environ["SLURM_PROCID"]))
     except (RuntimeError, ValueError, KeyError) as reason:
         raise UsageError(

@@ -59,16 +59,19 @@ def test_a_worker_of_another_cluster_is_not_taken_in(addresses):
 
 
 def test_a_port_that_is_taken_is_told(addresses):
-    with socket.create_server(("", int(addresses[0].rpartition(":")[2]))):
-        with pytest.raises(UsageError, match="cannot be listened at"):
-            meet(Cluster(addresses, 0), {}, patience=1.0)
+    port = int(addresses[0].rpartition(":")[2])
+    with (
+        socket.create_server(("", port)),
+        pytest.raises(UsageError, match="cannot be listened at"),
+    ):
+        meet(Cluster(addresses, 0), {}, patience=1.0)
 
 
 def test_what_answers_without_being_a_chief_is_told(addresses):
-    with socket.create_server(("127.0.0.1", int(addresses[0].rpartition(":")[2]))) as listener:
-        with ThreadPoolExecutor(1) as threads:
-            task = threads.submit(meet, Cluster(addresses, 1), {}, patience=20.0)
-            other, _ = listener.accept()
-            other.sendall(b"HTTP/1.1 400 Bad Request\n")
-            assert "is no chief that waits" in str(task.exception())
-            other.close()
+    place = ("127.0.0.1", int(addresses[0].rpartition(":")[2]))
+    with socket.create_server(place) as listener, ThreadPoolExecutor(1) as threads:
+        task = threads.submit(meet, Cluster(addresses, 1), {}, patience=20.0)
+        other, _ = listener.accept()
+        other.sendall(b"HTTP/1.1 400 Bad Request\n")
+        assert "is no chief that waits" in str(task.exception())
+        other.close()

@@ -18,7 +18,7 @@ from several_workers import trained
 from eactf.cluster import Cluster
 from eactf.errors import DataError, UsageError
 
-SCRIPT = Path(__file__).with_name("several_workers.py")
+SCRIPT = Path(__file__).parents[1] / "several_workers.py"
 ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul")
 SMALL = (
     "data.drawn.train=48",
@@ -177,7 +177,7 @@ def test_the_tasks_of_a_slurm_step_are_the_workers(monkeypatch):
     for name, value in step.items():
         monkeypatch.setenv(name, value)
     cluster = slurm_cluster()
-    assert cluster == Cluster(("big1:20320", "node07:20320", "node08:20320"), 2)
+    assert cluster == Cluster(("node07:20320", "node08:20320", "big1:20320"), 2)
     monkeypatch.delenv("SLURM_STEP_NODELIST")
     with pytest.raises(UsageError, match="STEP_NODELIST"):
         slurm_cluster()

@@ -81,7 +81,7 @@ def trained(workers, names):
 
 
 def main():
-    sys.path[:0] = [str(Path(__file__).resolve().parents[place]) for place in (1, 2)]
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     what, *arguments = sys.argv[1:]
     if what == "eactf":
         from shallow_networks import shallow_resnets
