@@ -65,8 +65,9 @@ def trained(workers, names):
         history = model.fit(workers.shared(training), steps_per_epoch=steps, verbose=0).history
         after = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
         kept[f"{name}/moved"] = after - before
-        statistics = model.classifier.non_trainable_variables
-        kept |= {f"{name}/statistics/{n}": np.array(v) for n, v in enumerate(statistics)}
+        fixed = model.classifier.non_trainable_variables
+        statistics = [variable for variable in fixed if variable.dtype == "float32"]
+        kept |= {f"{name}/statistics/{n}": v.numpy() for n, v in enumerate(statistics)}
         kept |= {f"{name}/log/{key}": np.array(values) for key, values in history.items()}
         if name == "scn":
             kept |= {f"scn/ledger/{key}": a for key, a in model.ledger.columns().items()}
@@ -76,13 +77,17 @@ def trained(workers, names):
             kept["scn/logits"] = model.predict(batches, steps=steps, verbose=0)
             state = model.state()
             model.restore(workers.told_arrays(state if workers.leads else None))
-            kept |= {f"scn/state/{key}": array for key, array in model.state().items()}
+            again = model.state()
+            assert all(np.array_equal(again[key], array) for key, array in state.items())
     return kept
 
 
 def main():
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     what, *arguments = sys.argv[1:]
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow(find_devices=False)
     if what == "eactf":
         from shallow_networks import shallow_resnets
 
@@ -90,12 +95,9 @@ def main():
 
         with shallow_resnets():
             cli(arguments, prog_name="eactf")
-    from eactf.cluster import cluster_of
-    from eactf.quiet import start_tensorflow
-
-    start_tensorflow(find_devices=False)
     import numpy as np
 
+    from eactf.cluster import cluster_of
     from eactf.training.workers import connect
 
     workers = connect(cluster_of(os.environ))

@@ -21,12 +21,13 @@ from eactf.errors import DataError, UsageError
 SCRIPT = Path(__file__).parents[1] / "several_workers.py"
 ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul")
 SMALL = (
-    "data.drawn.train=48",
+    "data.drawn.train=480",
     "data.drawn.validation=16",
     "data.drawn.test=9",
     "data.drawn.size=16",
     "model.width=4",
-    "train.epochs=3",
+    "train.epochs=2",
+    "method.name=cross_entropy",
     "train.batch_size=16",
     "report.last_epochs=1",
 )
@@ -70,7 +71,9 @@ def start(tmp_path):
     for process in started:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+        for stream in (process.stdout, process.stderr):
+            stream.close()
+        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def one():
     return trained(ALONE, ALL)
 
 
-@pytest.mark.parametrize("count, names", [(2, ALL), (3, ("scn", "rul"))])
+@pytest.mark.parametrize("count, names", [(2, ALL), (3, ("scn",))])
 def test_several_processes_train_and_judge_as_one(start, tmp_path, one, count, names):
     for process in start(count, "methods", "out.npz", *names):
         told = process.communicate(timeout=200)
@@ -97,13 +100,12 @@ def test_several_processes_train_and_judge_as_one(start, tmp_path, one, count, n
             np.testing.assert_allclose(array, one[key], rtol=1e-4, atol=1e-5, err_msg=key)
         else:
             np.testing.assert_array_equal(array, one[key], err_msg=key)
-    assert len(several["scn/ledger/epoch"]) > 0
+    assert len(several["scn/ledger/epochs"]) > 0
 
 
 def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start, tmp_path):
     sets = [word for setting in SMALL for word in ("--set", setting)]
     run = tmp_path / "runs" / "quickstart"
-    # So many epochs that it is killed before it ends; it goes on to the third.
     chief, other = start(2, "eactf", "train", "--recipe", "quickstart", *sets)
     first = run / "checkpoints" / "last.h5"
     end = time.monotonic() + 150
@@ -117,7 +119,7 @@ def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start
     assert "worker 1 at 127.0.0.1" in err
     assert "is gone" in err
     assert "eactf train --resume runs/quickstart" in err
-    assert "1/3" in out
+    assert " 1/2 " in out
     assert json.loads((run / "status.json").read_text())["state"] == "failed"
     assert other.communicate()[0] == ""
 
@@ -129,8 +131,8 @@ def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start
     assert "2 CPUs of 2 workers" in out
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
     rows = [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert rows == [1, 2, 3]
-    assert " 3/3 " in (run / "worker-1.log").read_text()
+    assert rows == [1, 2]
+    assert " 2/2 " in (run / "worker-1.log").read_text()
     result = json.loads((run / "result.json").read_text())
     assert result["last_epoch"]["count"] == 9
 
