@@ -69,6 +69,7 @@ RUN_TOGETHER = {
     "tests/test_packaging.py": "wheel",
     "tests/training/test_out_of_fold.py": "folds",
     "tests/training/test_runs.py": "runs",
+    "tests/training/test_several_machines.py": "machines",
 }
 """Modules whose fixtures take seconds to make: each group runs in one process, which makes them
 once. All other tests go one by one to whichever process is free."""
