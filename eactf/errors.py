@@ -8,7 +8,8 @@
     |-- DataError              3   the user's images, labels or packed file
     |-- TrainingError          4   training cannot go on (a loss that is not a number, ...)
     |-- UnsafeFileError        5   a file that would run code or is not what it claims
-    `-- Interrupted          130   the user asked to stop; what was done is saved
+    `-- Interrupted          130   the user asked to stop; what was done is saved (SIGTERM 143,
+                                   SIGHUP 129, the time of train.stop_after 75)
 
 Every message says what is wrong, where, what was expected and received, and what to do next.
 """

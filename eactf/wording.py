@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["counted", "enumerated"]
+__all__ = ["counted", "enumerated", "time_ago"]
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:
@@ -25,3 +25,18 @@ def enumerated(things: Iterable[str], most: int = 8) -> str:
     all_of_them = list(things)
     rest = len(all_of_them) - most
     return ", ".join(all_of_them[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def time_ago(seconds: float) -> str:
+    """How long ago something was, in its largest unit.
+
+    >>> time_ago(5), time_ago(150), time_ago(7200), time_ago(86400 * 3)
+    ('just now', '2 min ago', '2 h ago', '3 days ago')
+    """
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h ago"
+    return f"{counted(int(seconds // 86400), 'day')} ago"

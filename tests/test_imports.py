@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "eactf"
 LEVELS = (
     (
         *("eactf.errors", "eactf.files", "eactf.foreign", "eactf.kernels"),
-        *("eactf.method_names", "eactf.only", "eactf.suggestions", "eactf.wording"),
+        *("eactf.method_names", "eactf.only", "eactf.stopping", "eactf.suggestions"),
+        "eactf.wording",
     ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
     ("eactf.cluster", "eactf.progress"),
@@ -40,6 +41,7 @@ LIGHT = (
     "eactf.cluster",
     "eactf.console",
     "eactf.safe_pickle",
+    "eactf.stopping",
     "eactf.suggestions",
     "eactf.wording",
     "eactf.recipe",
@@ -49,6 +51,11 @@ LIGHT = (
     "eactf.intake",
     "eactf.data",
     "eactf.methods.ledger",
+    "eactf.training.beginnings",
+    "eactf.training.folder",
+    "eactf.training.lock",
+    "eactf.training.run_list",
+    "eactf.training.unfinished",
     "eactf.wizard",
     "eactf.cli",
 )
@@ -145,7 +152,7 @@ def in_a_fresh_process(code):
 def test_importing_the_package_and_its_light_half_imports_no_tensorflow():
     in_a_fresh_process(
         "import sys, eactf, eactf.recipe, eactf.data.prepare, eactf.faces, eactf.intake.decode\n"
-        "import eactf.intake.readers.ferplus, eactf.cli\n"
+        "import eactf.intake.readers.ferplus, eactf.cli, eactf.training.run_list\n"
         "assert eactf.__version__ and 'EAC' in dir(eactf)\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )
@@ -162,7 +169,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 def test_every_public_name_that_a_module_lists_is_there(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     listed, defined = [], set()
-    branches = [part for node in tree.body if isinstance(node, ast.If) for part in node.orelse]
+    branches = [
+        part
+        for node in tree.body
+        if isinstance(node, ast.If)
+        for part in (*node.body, *node.orelse)
+    ]
     for node in [*tree.body, *branches]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

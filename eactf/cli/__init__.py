@@ -11,6 +11,7 @@ from eactf import __version__, console
 from eactf.cli.lazy import LazyGroup
 from eactf.errors import EactfError, Interrupted
 from eactf.foreign import reason_of
+from eactf.stopping import Stopped, stops_as_interrupts
 
 __all__ = ["cli", "main"]
 
@@ -18,6 +19,7 @@ _COMMANDS = {
     "wizard": "Look at your labelled images, ask a few questions, write a recipe.",
     "train": "Train a recipe.",
     "launch": "Train with several processes on this machine.",
+    "runs": "List runs, and how to go on with those that stopped.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
     "compare": "Compare recipes over several seeds, or finished runs.",
@@ -47,28 +49,33 @@ class _Commands(LazyGroup):
 
 def _is_to_tell(failure: BaseException) -> bool:
     """Whether a failure is the user's to know of, and not a fault of the program."""
-    return isinstance(failure, (EactfError, KeyboardInterrupt, OSError)) or _is_stop(failure)
+    return isinstance(failure, (EactfError, KeyboardInterrupt, OSError)) or bool(
+        _stop_behind(failure)
+    )
 
 
-def _is_stop(failure: BaseException | None) -> bool:
-    """Whether an interrupt lies behind a failure: libraries wrap it while they are loaded."""
+def _stop_behind(failure: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that lies behind a failure: libraries wrap it while they are loaded."""
     while failure is not None:
         if isinstance(failure, KeyboardInterrupt):
-            return True
+            return failure
         failure = failure.__cause__ or failure.__context__
-    return False
+    return None
 
 
 def _told(failure: BaseException) -> EactfError:
     """A failure as one of ours."""
-    if isinstance(failure, EactfError):
-        return failure
-    if isinstance(failure, OSError) and not _is_stop(failure):
+    stop = _stop_behind(failure)
+    told = failure if isinstance(failure, EactfError) else None
+    if told is None and isinstance(failure, OSError) and stop is None:
         # A full disk, a folder that may not be written to: no bug, and the user can help it.
         return EactfError(
             f"{failure.strerror or reason_of(failure)}: {failure.filename or 'input or output'}"
         )
-    return Interrupted("interrupted")
+    told = told or Interrupted("interrupted")
+    if isinstance(told, Interrupted) and isinstance(stop, Stopped):
+        told.exit_code = stop.exit_code
+    return told
 
 
 @click.group(
@@ -93,4 +100,5 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """The console script."""
     console.survive_encodings()
-    cli(prog_name="eactf")
+    with stops_as_interrupts():
+        cli(prog_name="eactf")

@@ -183,9 +183,13 @@ def _introduce(work: Work, name: str, data: Sequence[TableData]) -> None:
 
 def _tell_plan(cells: Sequence[Cell], folder: Path) -> None:
     """The commands, into the folders in which the finished runs are looked for."""
+    from eactf.report.cells import unfinished_run
+
     for cell in cells:
-        place = folder / cell.key
-        command = command_line("eactf", "train", *cell.arguments, "--run-dir", place)
+        left = unfinished_run(cell, folder)
+        place = ("--run-dir", folder / cell.key)
+        words = (*cell.arguments, *place) if left is None else ("--resume", left)
+        command = command_line("eactf", "train", *words)
         console.emit("cell", row=cell.row, seed=cell.seed, paper=cell.paper, command=command)
         console.say(f"\n# {cell.row}, seed {cell.seed}\n{command}", markup=False)
     console.say(f"\n{counted(len(cells), 'run')}; what one costs: add --dry-run to its command")

@@ -56,7 +56,7 @@ def train(
     if resume is not None:
         _refuse_beside_resume(recipe=recipe, data=data, run_dir=run_dir, dry_run=dry_run)
         _start()
-        from eactf.training.resume import resume as take_up
+        from eactf.training.resuming import resume as take_up
 
         take_up(resume, overrides=overrides)
         return

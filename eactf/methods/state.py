@@ -69,7 +69,7 @@ class RestorableModel(ClockedModel):
         )
 
     def _named_variables(self) -> Iterator[tuple[str, Any]]:
-        """Every variable once. Names go by order: Keras' paths count layers of the process."""
+        """Every variable once. Names go by order: Keras' own count the layers of the process."""
         groups = {
             "model": [*self.variables, *self.extra_variables()],
             "optimizer": self.optimizer.variables if self.optimizer is not None else [],
@@ -79,7 +79,7 @@ class RestorableModel(ClockedModel):
         for group, variables in groups.items():
             fresh = [v for v in variables if id(v) not in seen and not seen.add(id(v))]  # type: ignore[func-returns-value]
             for number, variable in enumerate(fresh):
-                yield f"{group}/{number:04d}.{variable.name}", variable
+                yield f"{group}/{number:04d}", variable
 
 
 def _is_summed(variable: Any) -> bool:
@@ -110,19 +110,20 @@ def _read_sum(variable: Any) -> np.ndarray:
 
 
 def _write(variable: Any, array: np.ndarray) -> None:
-    parts = _parts(variable)
-    if len(parts) == 1:
-        parts[0].assign(array)
-    else:
-        for part, own in zip(parts, array, strict=True):
-            part.assign(own)
+    parts, shape = _parts(variable), tuple(variable.shape)
+    rows = array if array.shape != shape else array[None]
+    if len(rows) != len(parts):
+        # Written by another number of devices. Running metrics are sums: one device has them all.
+        rows = np.concatenate([rows.sum(0, keepdims=True), np.zeros((len(parts) - 1, *shape))])
+    for part, own in zip(parts, rows, strict=True):
+        part.assign(own.astype(array.dtype))
 
 
 def _refuse_other_shape(name: str, variable: Any, array: np.ndarray) -> None:
-    parts = _parts(variable)
-    shape = (len(parts), *variable.shape) if len(parts) > 1 else tuple(variable.shape)
-    if array.shape != shape:
+    shape = tuple(variable.shape)
+    shapes = [array.shape, array.shape[1:]] if name.startswith("metrics/") else [array.shape]
+    if shape not in shapes:
         raise ValueError(
-            f"the stored state is another method's: {name} has the shape {shape}, in the stored "
-            f"state {array.shape}"
+            f"the stored state is another method's: {name}, {variable.path}, has the shape {shape},"
+            f" in the stored state {array.shape}"
         )

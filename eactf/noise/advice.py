@@ -57,7 +57,7 @@ def advise(estimate: NoiseEstimate, class_names: Sequence[str], samples: int) ->
         text = "plain cross-entropy is enough: hardly a label is wrong"
         return Advice("cross_entropy", text, {"method.name": "cross_entropy"}, (_found(estimate),))
     ramp = {"method.consistency_ramp": 8} if samples < RAMPED else {}
-    settings = {"method.name": "eac", "method.consistency_weight": 5.0, **ramp}
+    settings = {"method.name": "eac", **ramp}
     pairs = _worst_pair(estimate, class_names) if estimate.paired else ()
     hard = estimate.rate < CLEAN and doubtful
     grounds = (_found(estimate), *((_HARD,) if hard else ()), *pairs, *_MEASURED)

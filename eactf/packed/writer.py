@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from eactf.errors import DataError
-from eactf.files import move_into_place, temporary_name
+from eactf.files import move_into_place, remove_leftovers, temporary_name
 from eactf.foreign import reason_of
 from eactf.packed import layout
 from eactf.packed.declaration import Array, Declaration
@@ -30,6 +30,9 @@ from eactf.packed.values import (
 
 __all__ = ["PackedWriter"]
 
+_EXACT, _SPARE = ".exact", ".spare"
+"""What is written beside the file under its temporary name."""
+
 _SPARE_BYTES = 2**20
 """More than HDF5 holds back of what was written, 64 KiB an array. See `_discard`."""
 
@@ -41,7 +44,8 @@ class PackedWriter:
 
     `counts` says how many images each split will get, so that the rows of a split lie together
     whatever order they come in. The file appears under `path` only on a clean exit, complete and
-    flushed to disk; after a failure nothing is left behind. `notes` may be added to until then.
+    flushed to disk; after a failure nothing is left behind, and what an earlier process that was
+    killed left of the same file goes with the next success. `notes` may be added to until then.
     `columns` are further columns of text with the most bytes a value takes. With `may_fall_short`
     a split may get fewer images than announced; the file is then written a second time, exact.
 
@@ -103,8 +107,8 @@ class PackedWriter:
         self._names: dict[int, np.ndarray] = {}
         check_destination(self.path, overwrite)
         self._temporary = temporary_name(self.path)
-        self._exact = self._temporary.with_name(f"{self._temporary.name}.exact")
-        self._spare = self._temporary.with_name(f"{self._temporary.name}.spare")
+        self._exact = self._temporary.with_name(self._temporary.name + _EXACT)
+        self._spare = self._temporary.with_name(self._temporary.name + _SPARE)
         self._file = self._guard(self._begin)
         try:
             self._guard(self._create)
@@ -289,6 +293,7 @@ class PackedWriter:
     def _publish(self) -> None:
         check_destination(self.path, self._overwrite)
         move_into_place(self._temporary, self.path)
+        remove_leftovers(self.path, ("", _EXACT, _SPARE))
 
     def _guard(self, action: Callable[[], T]) -> T:
         try:

@@ -15,6 +15,7 @@ from eactf.errors import DataError
 from eactf.foreign import reason_of
 from eactf.recipe import Recipe, load_recipe
 from eactf.report.inputs import inputs_digest
+from eactf.training.run_list import look_at_run, read_plainly
 
 __all__ = [
     "Cell",
@@ -24,7 +25,11 @@ __all__ = [
     "next_folder",
     "read_run",
     "run_recipe",
+    "unfinished_run",
 ]
+
+_HOW_IT_IS_RUN = ("checkpoint_minutes", "stop_after")
+"""Keys of `train` that decide when a run is saved and broken off, and nothing of its result."""
 
 _READ = {
     "method",
@@ -47,7 +52,7 @@ class Cell:
     included, and the contents of the files it names. `network` is the same for cells whose epochs
     may be compared in seconds: data, network, batch and precision are the same. `paper` and
     `paper_top5` are the published accuracies, 0 to 1, None without one. `best_on_test` asks for
-    that figure as well.
+    that figure as well. `going_on` are the settings under which a run that stopped is taken up.
     """
 
     row: str
@@ -58,6 +63,7 @@ class Cell:
     paper: float | None = None
     paper_top5: float | None = None
     best_on_test: bool = False
+    going_on: tuple[str, ...] = ()
 
 
 def make_cell(
@@ -87,6 +93,7 @@ def make_cell(
         paper,
         paper_top5,
         resolved.recipe.report.best_on_test,
+        _going_on(resolved.recipe),
     )
 
 
@@ -99,8 +106,18 @@ def finished_run(cell: Cell, folder: Path) -> Path | None:
     return next(iter(done), None)
 
 
+def unfinished_run(cell: Cell, folder: Path) -> Path | None:
+    """The cell's run under `folder` that stopped and can be taken up; the furthest of several."""
+    attempts = map(look_at_run, sorted(folder.glob(f"{cell.key}*")))
+    stopped = [run for run in attempts if run.command is not None]
+    if cell.best_on_test:
+        stopped = [run for run in stopped if _finds_best_on_test(run.folder)]
+    furthest = max(stopped, key=lambda run: run.epoch or 0, default=None)
+    return None if furthest is None else furthest.folder
+
+
 def next_folder(cell: Cell, folder: Path) -> Path:
-    """A free name for the cell's next attempt; what an interrupted one left stays as it is."""
+    """A free name for the cell's next attempt; what an earlier one left stays as it is."""
     attempt = 1
     while True:
         path = folder / (cell.key if attempt == 1 else f"{cell.key}-{attempt}")
@@ -140,12 +157,28 @@ def network_of(recipe: Recipe) -> str:
     """What decides how long an epoch takes, the method apart, as text to compare."""
     sections = {"data": recipe.data, "model": recipe.model, "train": recipe.train}
     told = {name: section.model_dump(mode="json") for name, section in sections.items()}
-    del told["train"]["epochs"]
+    for key in ("epochs", *_HOW_IT_IS_RUN):
+        del told["train"][key]
     return json.dumps(told)
 
 
 def _key(recipe: Recipe) -> str:
     # Whether the best epoch on test is told as well changes no other figure.
     report = recipe.report.model_copy(update={"best_on_test": False})
-    text = recipe.model_copy(update={"report": report}).model_dump_json()
+    told = recipe.model_copy(update={"report": report})
+    text = told.model_dump_json(exclude={"train": set(_HOW_IT_IS_RUN)})
     return hashlib.sha256(text.encode() + inputs_digest(recipe)).hexdigest()[:16]
+
+
+def _going_on(recipe: Recipe) -> tuple[str, ...]:
+    """As the recipe has it now, whatever the run that stopped was told."""
+    values = {name: getattr(recipe.train, name) for name in _HOW_IT_IS_RUN}
+    return tuple(
+        f"train.{name}={'null' if value is None else value}" for name, value in values.items()
+    )
+
+
+def _finds_best_on_test(folder: Path) -> bool:
+    """Whether a run keeps every epoch's figures; the key of its cell does not say."""
+    values = read_plainly(folder, "run.json").get("recipe")
+    return isinstance(values, dict) and bool(values.get("report.best_on_test"))

@@ -1,14 +1,9 @@
-"""This module runs the cells of a comparison in processes of their own and keeps finished ones."""
+"""This module runs the cells of a comparison, goes on with broken ones and keeps finished ones."""
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +12,9 @@ from eactf import console
 from eactf.errors import DataError, Interrupted, TrainingError, UnsafeFileError, UsageError
 from eactf.evaluation.words import accuracy_of_images, lowest_with_classes
 from eactf.files import write_text
-from eactf.report.cells import Cell, finished_run, next_folder, read_run
+from eactf.report.cell_process import train_cell
+from eactf.report.cells import Cell, finished_run, next_folder, read_run, unfinished_run
+from eactf.training.interrupts import OUT_OF_TIME
 
 __all__ = ["Outcome", "run_cells"]
 
@@ -25,6 +22,8 @@ Train = Callable[[Cell, Path], tuple[int, str]]
 
 _INDEX = "index.json"
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, UnsafeFileError)}
+_REFUSED = (*_ERRORS, TrainingError.exit_code)
+"""Exit codes with which a run that stopped may be refused before it is taken up."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ def run_cells(
 ) -> list[Outcome]:
     """Run every cell that has no finished run under `folder`, in order, and gather all results.
 
-    One that fails is noted and the others go on; `index.json` in `folder` says which run is which.
-    `train(cell, run_folder)` runs one and gives its exit code and why it failed; by default `eactf
-    train` in a process of its own. Raises `Interrupted` when the user stops, the running cell's
+    A run that stopped is taken up. One that fails is noted and the others go on; `index.json` in
+    `folder` says which run is which. `train(cell, run_folder)` runs one, or goes on with it where
+    there is that folder, and gives its exit code and why it failed; by default `eactf train` in a
+    process of its own. Raises `Interrupted` when the user stops, the running cell's
     folder being left as training leaves it, the error of the runs when every one failed, and
     `UsageError` for a `folder` that is a file or holds another program's `index.json`.
     """
-    train = _train if train is None else train
+    train = train_cell if train is None else train
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--folder {folder} is a file", hint="give a folder, new or old")
     _read_index(folder)
@@ -70,16 +70,39 @@ def _outcome(cell: Cell, folder: Path, place: str, train: Train) -> Outcome:
     if finished is not None:
         console.say(f"{place}  {cell.row}, seed {cell.seed}: finished before", markup=False)
         return Outcome(cell, finished, read_run(finished))
-    run_folder = next_folder(cell, folder)
-    console.say(f"{place}  {cell.row}, seed {cell.seed}: running in {run_folder}", markup=False)
-    code, failure = train(cell, run_folder)
-    if code:
+    run_folder, code, failure = _run(cell, folder, place, train)
+    if code == OUT_OF_TIME:
+        failure = failure.partition("\n")[0]  # not how to go on with this one alone
+        console.warn(f"{cell.row}, seed {cell.seed}: {failure}")
+    elif code:
         console.warn(f"{cell.row}, seed {cell.seed} failed: {failure}")
+    if code:
         return Outcome(cell, run_folder, None, failure, code)
     result = read_run(run_folder)
     told = f"{_figures(result)}, trained in {result['seconds'] / 60:.1f} min"
     console.say(f"{place}  {cell.row}, seed {cell.seed}: {told}", markup=False)
     return Outcome(cell, run_folder, result)
+
+
+def _run(cell: Cell, folder: Path, place: str, train: Train) -> tuple[Path, int, str]:
+    """Go on with the cell's run that stopped, or begin one: its folder, exit code and failure."""
+    left = unfinished_run(cell, folder)
+    if left is not None:
+        console.say(f"{place}  {cell.row}, seed {cell.seed}: going on with {left}", markup=False)
+        before = _status(left)
+        code, failure = train(cell, left)
+        if code not in _REFUSED or _status(left) != before:
+            return left, code, failure
+        console.warn(f"{left} cannot be gone on with, a new run is begun: {failure}")
+    run_folder = next_folder(cell, folder)
+    console.say(f"{place}  {cell.row}, seed {cell.seed}: running in {run_folder}", markup=False)
+    return run_folder, *train(cell, run_folder)
+
+
+def _status(folder: Path) -> bytes | None:
+    """What a run says of its state, which changes once it is taken up."""
+    path = folder / "status.json"
+    return path.read_bytes() if path.is_file() else None
 
 
 def _figures(result: Mapping[str, Any]) -> str:
@@ -99,74 +122,16 @@ def _raise_if_all_failed(outcomes: Sequence[Outcome]) -> None:
     codes = {outcome.exit_code for outcome in outcomes}
     if not outcomes or 0 in codes:
         return
+    last = outcomes[-1].failure
+    if codes == {OUT_OF_TIME}:
+        raise Interrupted(
+            last if len(outcomes) == 1 else f"every run was stopped; the last: {last}",
+            hint="the same command goes on with them",
+            exit_code=OUT_OF_TIME,
+        )
     code = codes.pop() if len(codes) == 1 else TrainingError.exit_code
     kind = _ERRORS.get(code, TrainingError)
-    last = outcomes[-1].failure
     raise kind(last if len(outcomes) == 1 else f"every run failed; the last: {last}")
-
-
-def _train(cell: Cell, run_folder: Path) -> tuple[int, str]:
-    command = [sys.executable, "-m", "eactf", "train", *cell.arguments, "--json"]
-    command += ["--run-dir", str(run_folder)]
-    # In a session of its own: a Ctrl-C reaches us alone, and is handed on once.
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    stopped, said = False, ""
-    with _sigterm_as_interrupt():
-        try:
-            said = child.communicate()[1]
-        except KeyboardInterrupt:
-            stopped = True
-            _stop(child)
-    if stopped or child.returncode == Interrupted.exit_code:
-        raise Interrupted(
-            f"interrupted in {cell.row}, seed {cell.seed}; the finished cells are kept, "
-            "the same command goes on with this one"
-        )
-    code = child.returncode
-    return code, _message(said, code) if code else ""
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """While a cell runs, SIGTERM is what Ctrl-C is: the cell must not be left running alone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _stop(child: subprocess.Popen[str]) -> None:
-    """Ask the child to end, and wait: it saves what it has. A second Ctrl-C ends it at once."""
-    child.send_signal(signal.SIGINT)
-    try:
-        child.communicate()
-    except KeyboardInterrupt:
-        child.kill()
-        child.communicate()
-
-
-def _message(said: str, code: int) -> str:
-    """The last thing a process of ours said on standard error, with its next step."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    for line in reversed(lines):
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict) and told.get("event") == "error":
-            return str(told["message"])
-    return lines[-1] if lines else f"it ended with exit code {code} and said nothing"
 
 
 def _write_index(folder: Path, outcomes: Sequence[Outcome]) -> None:

@@ -10,15 +10,9 @@ from eactf.errors import UsageError
 from eactf.recipe import Recipe
 from eactf.report.cells import network_of, read_run, run_recipe
 from eactf.report.table import Runs
+from eactf.training.run_list import is_run
 
 __all__ = ["finished_rows", "is_run"]
-
-
-def is_run(path: Path) -> bool:
-    """Whether `path` is the folder of a run, finished or not."""
-    return path.is_dir() and any(
-        (path / name).is_file() for name in ("result.json", "status.json", "recipe.yaml")
-    )
 
 
 def finished_rows(folders: Sequence[Path], *, optimistic: bool = False) -> list[Runs]:

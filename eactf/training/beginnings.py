@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eactf import __version__
-from eactf.recipe import Recipe, ResolvedRecipe, leaf_values
 from eactf.training.folder import RunFolder
 
-__all__ = ["FORM", "PATHS", "as_started", "plain_values", "write_run_file"]
+if TYPE_CHECKING:
+    from eactf.recipe import Recipe, ResolvedRecipe
+
+__all__ = ["FORM", "FREE_KEYS", "PATHS", "as_started", "plain_values", "write_run_file"]
 
 FORM = 1
 """The form of a run's folder; raised when it can no longer be taken up as an older one was."""
+
+FREE_KEYS = ("train.epochs", "train.devices", "train.checkpoint_minutes", "train.stop_after")
+"""What may be changed of a run that is taken up: nothing that its steps depend on."""
 
 PATHS = ("data.path", "noise.path", "model.weights")
 """Keys that name files; a relative one is meant from where the run was started."""
@@ -39,6 +44,8 @@ def write_run_file(
 
 def plain_values(recipe: Recipe) -> dict[str, Any]:
     """Every key of a recipe with its value, as JSON holds it."""
+    from eactf.recipe import leaf_values  # `eactf runs`, which has no recipe, answers at once
+
     return {".".join(path): _plain(value) for path, value in leaf_values(recipe)}
 
 

@@ -157,8 +157,9 @@ class EpochLog(keras.callbacks.Callback):
         self.show = show
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        rate = self.model.optimizer.learning_rate.numpy()  # several devices' is no number by itself
-        row = {"epoch": epoch + 1, "learning_rate": float(rate)}
+        # On several devices it is a variable that Python's float does not take.
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "learning_rate": rate}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         self.state.rows.append(row)
         self.folder.write_epochs(self.state.rows)
@@ -176,7 +177,7 @@ class Keeper(keras.callbacks.Callback):
         folder: RunFolder,
         state: RunState,
         recipe: Recipe,
-        save: Callable[[str], None],
+        save: Callable[..., None],
         monitor: str = "val_accuracy",
         workers: Workers = ALONE,
     ) -> None:
@@ -203,14 +204,12 @@ class Keeper(keras.callbacks.Callback):
         if is_best:
             self.state.best, self.state.best_epoch = value, epoch + 1
         self.state.epoch_done()
-        if is_best:
-            # First: a run that is killed between the two repeats the epoch, and this.
-            self._save("best")
-        self._save("last")
+        # The last one counts: a run that is killed between the two repeats the epoch, and this.
+        self._save(*(["best"] if is_best else []), "last")
         self.folder.write_status("running", epoch=epoch + 1, epochs=self.recipe.train.epochs)
 
-    def _save(self, which: str) -> None:
-        self.save(which)
+    def _save(self, *names: str) -> None:
+        self.save(*names)
         self._saved = time.monotonic()
 
 

@@ -10,16 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from eactf import __version__
-from eactf.errors import Interrupted
+from eactf.errors import EactfError, Interrupted
 from eactf.evaluation.storage import save_classifier
 from eactf.training.callbacks import EpochLog, Keeper, LastEpochs, Schedule, StepCount, StepGuard
-from eactf.training.checkpoints import Checkpoint, write_checkpoint
 from eactf.training.folder import RunFolder, writing
 from eactf.training.interrupts import Interrupts
 from eactf.training.progress import ProgressDisplay
 from eactf.training.run_state import RunState
 from eactf.training.samples import write_relabels
+from eactf.training.saving import Saver
 from eactf.training.session import Session
 
 __all__ = ["Fitting"]
@@ -54,6 +53,7 @@ class Fitting:
             Keeper(folder, state, session.recipe, self.save, workers=session.workers),
             self.guard,
         ]
+        self.saver = Saver(session.method, folder, state, writes=session.workers.leads)
         self._before = state.seconds
         self._begun = time.perf_counter()
 
@@ -69,23 +69,19 @@ class Fitting:
             self.progress.close()
             if isinstance(failure, Interrupted) and not failure.at_once:
                 self._save_all()
-            with suppress(OSError):  # a full disk: the failure itself is what is to be told
+            with suppress(OSError, EactfError):  # the failure itself is what is to be told
+                self.saver.wait()
                 if self.session.workers.leads:
                     write_relabels(self.folder, self.session)
             raise
         self.progress.close()
+        self.saver.wait()
         self.state.seconds = self._seconds()
 
-    def save(self, which: str) -> None:
-        """Write the state of the moment."""
+    def save(self, *names: str) -> None:
+        """Write the state of the moment while training goes on; the last name counts."""
         self.state.seconds = self._seconds()
-        facts = {"eactf": __version__, "run": self.state.as_facts()}
-        checkpoint = Checkpoint(self.session.method.state(), facts)
-        if not self.session.workers.leads:
-            return
-        path = self.folder.checkpoint(which)
-        with writing(path):
-            write_checkpoint(path, checkpoint)
+        self.saver.save(*names)
 
     def save_classifier(self) -> None:
         """Write `model.keras`, the classifier of the moment."""
@@ -99,6 +95,7 @@ class Fitting:
         """What an interrupted run leaves: its state, and a classifier to look at."""
         if self.state.epoch or self.state.step:
             self.save("last")
+            self.saver.wait()
         self.save_classifier()
 
     def _seconds(self) -> float:

@@ -14,7 +14,7 @@
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch
       history.csv         the same as a table
-      checkpoints/        last.h5 and best.h5, the whole state of the run after these epochs
+      checkpoints/        last.npz and best.npz, the whole state of the run after these epochs
       model.keras         the trained classifier; opens with Keras alone
       result.json         the figures of the finished run
       status.json         running, finished, failed or interrupted, and how far
@@ -56,9 +56,8 @@ def writing(path: Path) -> Iterator[None]:
     """Tell of a file that cannot be written, for want of room or permission, as the run's end."""
     try:
         yield
-    except (OSError, RuntimeError) as fault:  # RuntimeError: h5py's, at closing
-        number = getattr(fault, "errno", None)
-        reason = os.strerror(number) if number else reason_of(fault)
+    except OSError as fault:
+        reason = fault.strerror or reason_of(fault)
         raise CannotWriteError(
             f"{path} cannot be written: {reason.lower()}",
             hint="what was saved before is whole; make room, or give back the permission",
@@ -151,7 +150,7 @@ class RunFolder:
 
     def checkpoint(self, which: str) -> Path:
         """The file of the checkpoint `last` or `best`."""
-        return self.file(f"checkpoints/{which}.h5")
+        return self.file(f"checkpoints/{which}.npz")
 
     def lock(self) -> RunLock:
         """What a process holds while it works on the run."""
@@ -168,6 +167,13 @@ class RunFolder:
             raise DataError(f"{path} is damaged: {reason_of(reason)}") from reason
         return found if isinstance(found, dict) else {}
 
+    def set_result_aside(self) -> None:
+        """Keep the result of a run that is prolonged under another name: it is not the last."""
+        result = self.read_json("result.json")
+        if result:
+            aside = self.path / f"result-after-{result['epochs']}-epochs.json"
+            os.replace(self.path / "result.json", aside)
+
     def clean_up(self) -> None:
         """Remove what a process that was killed had half written."""
         for leftover in self.path.rglob(".writing-*"):
@@ -180,15 +186,18 @@ class ChiefsFolder(RunFolder):
     def write_text(self, name: str, text: str) -> None:
         """Leave it to the chief."""
 
-    def checkpoint(self, which: str) -> Path:
-        """The file of the checkpoint; nothing is made."""
-        return self.path / "checkpoints" / f"{which}.h5"
+    def file(self, name: str) -> Path:
+        """The path of a file in the folder; no folder is made."""
+        return self.path / name
 
     def lock(self) -> Any:
         """Nothing: the chief holds the folder."""
         return nullcontext()
 
     def clean_up(self) -> None:
+        """Leave it to the chief."""
+
+    def set_result_aside(self) -> None:
         """Leave it to the chief."""
 
 

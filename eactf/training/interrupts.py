@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import time
 from types import FrameType
 from typing import Any
 
 from eactf.errors import Interrupted
+from eactf.stopping import leave, own_terminals
 
 __all__ = ["OUT_OF_TIME", "Interrupts"]
 
@@ -33,8 +32,10 @@ class Interrupts:
         self._end = None if seconds is None else time.monotonic() + seconds - _MARGIN
         self._asked: int | None = None
         self._before: dict[int, Any] = {}
+        self._terminals: list[int] = []
 
     def __enter__(self) -> Interrupts:
+        self._terminals = own_terminals()
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
@@ -72,22 +73,10 @@ class Interrupts:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):
-            _leave_the_terminal()
+            leave(self._terminals)
         if self._asked is None:
             self._asked = number
             return
         for other, handler in self._before.items():
             signal.signal(other, handler or signal.SIG_DFL)
         raise Interrupted("interrupted twice", exit_code=128 + number, at_once=True)
-
-
-def _leave_the_terminal() -> None:
-    """Write to nowhere from now on: the terminal is gone, and to write to it would fail."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        try:
-            if stream is not None and stream.isatty():
-                os.dup2(nowhere, stream.fileno())
-        except (OSError, ValueError):
-            continue
-    os.close(nowhere)

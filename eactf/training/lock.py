@@ -30,6 +30,7 @@ NAME = "run.lock"
 
 _BEAT = 20.0
 _DEAD_AFTER = 300.0
+_TRIES = 3
 _HELD = (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN)
 
 
@@ -42,12 +43,12 @@ class RunLock:
         self._gone = threading.Event()
 
     def __enter__(self) -> RunLock:
-        holder = holder_of(self.path.parent)
-        if holder is None:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-            if not _lock(self._descriptor, self.path):
-                os.close(self._descriptor)
-                self._descriptor, holder = None, "another process"
+        holder = self._take()
+        for _ in range(_TRIES):
+            if holder is None:
+                break
+            time.sleep(0.05)  # it may have been somebody who only looked whether it is held
+            holder = self._take()
         if holder is not None:
             raise UsageError(
                 f"{self.path.parent} is still running: {holder} works on it",
@@ -68,6 +69,18 @@ class RunLock:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)  # and with it the system's lock
             self._descriptor = None
+
+    def _take(self) -> str | None:
+        """Take the lock, or say who has it."""
+        holder = holder_of(self.path.parent)
+        if holder is not None:
+            return holder
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _lock(descriptor, self.path):
+            os.close(descriptor)
+            return "another process"
+        self._descriptor = descriptor
+        return None
 
     def _beat(self) -> None:
         while not self._gone.wait(_BEAT):

@@ -3,26 +3,25 @@
 Train, validation and test are three things. Every epoch is watched on validation; test is judged
 when nothing can be chosen any more: the network of each of the last epochs gives its predictions,
 and what is reported is the last one's accuracy and the mean (the paper's protocol); top-5 accuracy
-as well where there are many classes. `resume.py` takes up a run that stopped on the way.
+as well where there are many classes. `resuming.py` takes up a run that stopped on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eactf.data.prepare import prepare_data
 from eactf.data.run_record import FILE_NAME, RunRecord, record_of
-from eactf.errors import EactfError, Interrupted
 from eactf.files import write_bytes
 from eactf.recipe import ResolvedRecipe, seconds_of
 from eactf.suggestions import command_line
 from eactf.training.beginnings import write_run_file
+from eactf.training.endings import tell_how_to_go_on, write_ending
 from eactf.training.fitting import Fitting
-from eactf.training.folder import CannotWriteError, RunFolder, writing
+from eactf.training.folder import RunFolder, writing
 from eactf.training.interrupts import Interrupts
 from eactf.training.judging import judge
 from eactf.training.memory import refuse_if_too_large
@@ -31,7 +30,8 @@ from eactf.training.samples import write_relabels, write_scores
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
-from eactf.training.workers import WorkerGoneError, Workers, chiefs_folder, join, taking_part
+from eactf.training.unfinished import tell_unfinished
+from eactf.training.workers import Workers, chiefs_folder, join, taking_part
 
 __all__ = ["RunResult", "carry_out", "train"]
 
@@ -56,6 +56,7 @@ def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[s
     RunFolder.refuse_existing(run_dir)
     with taking_part() as cluster:
         data = prepare_data(resolved.recipe, looked_through=resolved.looked_through)
+        tell_unfinished(resolved, lambda: record_of(data).fingerprint)
         workers = join(cluster, resolved.recipe, data)
         with workers.watched():
             session = open_session(resolved.recipe, data, workers)
@@ -76,7 +77,7 @@ def _begin(
             _write_beginnings(folder, session, resolved, command)
             announce(session, resolved, folder.path)
         except BaseException as failure:
-            _write_ending(folder, failure)
+            write_ending(folder, failure)
             raise
         return carry_out(session, folder, RunState(), interrupts)
 
@@ -103,8 +104,8 @@ def carry_out(
             fitting.save_classifier()
             result = judge(session, folder, state, fitting.guard)
     except BaseException as failure:
-        _tell_how_to_go_on(folder, failure)
-        _write_ending(folder, failure)
+        tell_how_to_go_on(folder, failure)
+        write_ending(folder, failure)
         raise
     folder.write_json("result.json", result)
     folder.write_status("finished", epoch=state.epoch, epochs=state.epoch)
@@ -151,22 +152,3 @@ def _data_facts(session: Session, record: RunRecord) -> dict[str, Any]:
         "images": len(record.ids),
         "fingerprint": record.fingerprint,
     }
-
-
-def _tell_how_to_go_on(folder: RunFolder, failure: BaseException) -> None:
-    """Add the command that takes the run up again to what the user is told."""
-    again = command_line("eactf", "train", "--resume", str(folder.path))
-    if isinstance(failure, Interrupted):
-        failure.message += f"; saved in {folder.path}" * (not failure.at_once)
-        failure.hint = f"go on with it: {again}"
-    elif isinstance(failure, (CannotWriteError, WorkerGoneError)):
-        # Not where the loss is no number: the same steps would lead there again.
-        failure.hint = f"{failure.hint}\n  then go on: {again}"
-
-
-def _write_ending(folder: RunFolder, failure: BaseException) -> None:
-    stopped = isinstance(failure, (Interrupted, KeyboardInterrupt))
-    code = failure.exit_code if isinstance(failure, EactfError) else 130 if stopped else 1
-    with suppress(EactfError, OSError):  # a full disk: the failure itself is what is to be told
-        reason = str(failure)
-        folder.write_status("interrupted" if stopped else "failed", reason=reason, exit_code=code)

@@ -128,8 +128,10 @@ def method_name(wrong: WrongLabels) -> Choice[str]:
     return Choice(name, wrong.origin, wrong.reason)
 
 
-def method_settings(method: str, epochs: int, wrong: WrongLabels) -> dict[str, Choice[Any]]:
-    """The method's own keys, advised ones over these."""
+def method_settings(
+    method: str, epochs: int, wrong: WrongLabels, weight: Choice[float]
+) -> dict[str, Choice[Any]]:
+    """The method's own keys, advised ones over these; `weight` is that of EAC's consistency."""
     settings: dict[str, Choice[Any]] = {
         "method.erase.probability": Choice(0.5, Origin.DEFAULT),
         "method.erase.area": Choice((0.02, 0.25), Origin.DEFAULT),
@@ -138,7 +140,7 @@ def method_settings(method: str, epochs: int, wrong: WrongLabels) -> dict[str, C
     if method == "eac":
         ramp = "from random weights, features must form first"
         settings = {
-            "method.consistency_weight": Choice(5.0, Origin.DEFAULT, "the paper's"),
+            "method.consistency_weight": weight,
             "method.consistency_ramp": Choice(min(8, max(1, epochs // 4)), Origin.DEFAULT, ramp),
             "method.pair": Choice("mirrored", Origin.DEFAULT, "the paper's"),
             **settings,

@@ -29,6 +29,9 @@ _LABELS_JUDGED = 10_000
 _PAIRS = 3
 _PAIR_SHARE = 0.02
 
+_PATIENCE = 10.0
+"""Seconds that a measurement has to end in."""
+
 
 class MeasuringError(EactfError):
     """A measurement failed; the plan goes on without it."""
@@ -167,13 +170,24 @@ def _run(
                     hear(events[-1])
             process.wait()
         finally:
-            process.kill()  # where the person interrupts; it has ended otherwise
-            process.communicate()
+            _end(process)  # where the person interrupts; it has ended otherwise
         if process.returncode:
             errors.seek(0)
             code = process.returncode
             raise MeasuringError(_reason(errors.read()) or f"it ended with exit code {code}")
     return events
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Have a process end, with time to take away what it has half written."""
+    process.terminate()
+    try:
+        process.communicate(timeout=_PATIENCE)
+    except BaseException as reason:
+        process.kill()
+        process.wait()
+        if not isinstance(reason, subprocess.TimeoutExpired):
+            raise
 
 
 def _event(events: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eactf.intake.fingerprint import Fingerprint
-from eactf.wizard import image_rules, label_rules, time_rules
+from eactf.wizard import balance_rules, image_rules, label_rules, time_rules
 from eactf.wizard.choices import Choice, Origin
 from eactf.wizard.cost import Network, StepTime
 from eactf.wizard.label_rules import WrongLabels
@@ -99,10 +99,13 @@ def make_plan(fingerprint: Fingerprint, answers: Answers, wrong: WrongLabels, pa
     choices = {
         "seed": Choice(0, Origin.DEFAULT),
         **_data(fingerprint, answers, outline, limit),
+        **balance_rules.balance(fingerprint, count),
         **label_rules.noise(answers.labels),
         **_model(network, outline, budget),
         "method.name": method,
-        **label_rules.method_settings(method.value, count, wrong),
+        **label_rules.method_settings(
+            method.value, count, wrong, balance_rules.consistency_weight(fingerprint)
+        ),
         **_optimisation(count),
         "train.epochs": epochs,
         "train.batch_size": time_rules.limited(outline.batch, limit),

@@ -32,6 +32,11 @@ _WIDEST_BAR, _WIDEST_NAME = 28, 24
 _MOST_CLASSES, _FIRST, _LAST = 16, 9, 5
 _MOST_FINDINGS = 12
 _METHODS = {"eac": "EAC", "cross_entropy": "cross-entropy"}
+_BALANCES = {
+    "none": "as often as they are there",
+    "sqrt": "rare ones more often, late",
+    "class": "all alike",
+}
 
 
 def show_fingerprint(fingerprint: Fingerprint) -> None:
@@ -223,6 +228,8 @@ def _plan_rows(
     method = choice["method.name"]
     yield "method", method_title(str(method.value)), method.because
     yield "epochs", str(choice["train.epochs"].value), choice["train.epochs"].because
+    balance = choice["data.balance"]
+    yield "classes", _BALANCES[balance.value], balance.because
     batch = choice["train.batch_size"]
     yield "batch", counted(batch.value, "image"), batch.because
     precision = choice["train.precision"]

@@ -98,6 +98,6 @@ def runs(monkeypatch, tmp_path):
         (folder / "result.json").write_text(json.dumps(result))
         return 0, ""
 
-    monkeypatch.setattr("eactf.report.comparison._train", train)
+    monkeypatch.setattr("eactf.report.comparison.train_cell", train)
     monkeypatch.chdir(tmp_path)
     return trained

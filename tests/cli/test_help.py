@@ -15,6 +15,7 @@ HEAVY = ("tensorflow", "keras", "numpy", "h5py", "pydantic", "PIL", "ruamel")
 COMMANDS = (
     ["wizard"],
     ["train"],
+    ["runs"],
     ["evaluate"],
     ["predict"],
     ["compare"],

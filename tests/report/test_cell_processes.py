@@ -11,7 +11,7 @@ import time
 import pytest
 from fresh_processes import fresh_environment, on_x86
 
-from eactf.errors import UsageError
+from eactf.errors import Interrupted, UsageError
 from eactf.report.cells import make_cell
 from eactf.report.comparison import run_cells
 
@@ -21,6 +21,19 @@ def test_a_cell_in_a_process_of_its_own_says_why_it_failed(tmp_path):
     cell = make_cell("mine", "quickstart", 0, overrides=overrides)
     with pytest.raises(UsageError, match=r"model\.backbone = keras_applications:NoSuchNet"):
         run_cells([cell], tmp_path)
+
+
+def test_a_cell_that_the_time_stopped_is_finished_in_its_folder(tmp_path):
+    small = ["data.drawn.train=32", "data.drawn.validation=16", "data.drawn.test=16"]
+    small += ["data.drawn.size=16", "model.width=4", "train.epochs=1", "train.batch_size=16"]
+    cell = make_cell("mine", "quickstart", 0, overrides=[*small, "train.stop_after=1s"])
+    with pytest.raises(Interrupted, match=r"the time of train\.stop_after is over") as stop:
+        run_cells([cell], tmp_path)
+    assert stop.value.exit_code == 75
+    cell = make_cell("mine", "quickstart", 0, overrides=small)
+    (outcome,) = run_cells([cell], tmp_path)
+    assert outcome.folder == tmp_path / cell.key
+    assert outcome.result is not None
 
 
 def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
@@ -37,7 +50,7 @@ def test_an_interrupt_reaches_the_cell_in_its_own_process(tmp_path):
         said = process.communicate(timeout=120)[1].decode()
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert "the same command goes on with this one" in said
     assert json.loads(status.read_text())["state"] == "interrupted"
     kernels = json.loads(status.with_name("environment.json").read_text())["kernels"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from run_folders import of_an_older_version, write_run
 
 from eactf.errors import DataError, Interrupted, RecipeError, TrainingError, UsageError
 from eactf.recipe import load_recipe
-from eactf.report.cells import finished_run, make_cell, read_run
+from eactf.report.cell_process import _arguments
+from eactf.report.cells import finished_run, make_cell, network_of, read_run, unfinished_run
 from eactf.report.comparison import run_cells
 from eactf.report.finished import finished_rows
+from eactf.training.lock import RunLock
 
 
 def result(accuracy):
@@ -23,13 +26,16 @@ def result(accuracy):
 class Trainer:
     """Stands in for training: writes a result, or fails as it is told to."""
 
-    def __init__(self, **failures):
+    def __init__(self, known=(), **failures):
         self.failures = failures
+        self.known = known
         self.trained = []
+        self.folders = []
 
     def __call__(self, cell, folder):
         self.trained.append(cell)
-        folder.mkdir(parents=True)
+        self.folders.append(folder.name)
+        folder.mkdir(parents=True, exist_ok=folder.name in self.known)
         (folder / "status.json").write_text("{}")
         failure = self.failures.pop(f"seed{cell.seed}", "")
         if isinstance(failure, BaseException):
@@ -69,7 +75,7 @@ def test_other_data_is_another_cell(tmp_path):
     assert len(keys) == 3
 
 
-def test_an_interrupted_cell_is_run_again_beside_what_it_left(tmp_path):
+def test_a_cell_that_left_nothing_to_take_up_is_run_again_beside_it(tmp_path):
     trainer = Trainer(seed1=Interrupted("interrupted"))
     with pytest.raises(Interrupted):
         run_cells(cells(), tmp_path, train=trainer)
@@ -182,3 +188,110 @@ def test_the_best_on_test_is_run_for_only_where_it_is_missing(tmp_path):
     run_cells(optimistic, tmp_path, train=trainer)
     run_cells(cells(1), tmp_path, train=trainer)
     assert len(trainer.trained) == 2
+
+
+def left_behind(folder, cell, name="", **facts):
+    """What is left of an attempt at a cell that stopped."""
+    return write_run(folder / (name or cell.key), f"seed={cell.seed}", **facts)
+
+
+def test_a_cell_that_stopped_is_taken_up_in_its_folder(tmp_path, capsys):
+    (cell,) = cells(1)
+    left = left_behind(tmp_path, cell, state="running", epoch=2)
+    trainer = Trainer(known=[cell.key])
+    (outcome,) = run_cells([cell], tmp_path, train=trainer)
+    assert outcome.folder == left
+    assert trainer.folders == [cell.key]
+    assert f"going on with {left}" in "".join(capsys.readouterr().out.splitlines())
+
+
+def test_a_cell_that_is_taken_up_needs_its_folder_and_the_times_of_now(tmp_path):
+    (cell,) = cells(1, overrides=["train.stop_after=5m"])
+    (tmp_path / cell.key).mkdir()
+    words = _arguments(cell, tmp_path / cell.key)
+    assert words[:2] == ["--resume", str(tmp_path / cell.key)]
+    assert words[2:] == ["--set", "train.checkpoint_minutes=10.0", "--set", "train.stop_after=5m"]
+    assert "train.stop_after=null" in cells(1)[0].going_on
+    assert _arguments(cell, tmp_path / "new") == [
+        *cell.arguments,
+        *("--run-dir", str(tmp_path / "new")),
+    ]
+
+
+def test_the_attempt_that_is_furthest_is_taken_up(tmp_path):
+    (cell,) = cells(1)
+    left_behind(tmp_path, cell, epoch=2)
+    furthest = left_behind(tmp_path, cell, f"{cell.key}-2", epoch=5)
+    left_behind(tmp_path, cell, f"{cell.key}-3", epoch=1)
+    assert unfinished_run(cell, tmp_path) == furthest
+
+
+def test_what_cannot_be_taken_up_is_run_anew(tmp_path):
+    (cell,) = cells(1)
+    of_an_older_version(left_behind(tmp_path, cell))
+    left_behind(tmp_path, cell, f"{cell.key}-2", state="failed", repeats=True)
+    running = left_behind(tmp_path, cell, f"{cell.key}-3")
+    trainer = Trainer()
+    with RunLock(running):
+        run_cells([cell], tmp_path, train=trainer)
+    assert trainer.folders == [f"{cell.key}-4"]
+
+
+class Refusing(Trainer):
+    """Refuses to take up a run, before anything of it is touched."""
+
+    def __call__(self, cell, folder):
+        if folder.exists():
+            self.folders.append(folder.name)
+            return 3, "the data is not what it was"
+        return super().__call__(cell, folder)
+
+
+def test_a_run_that_is_refused_is_begun_anew_and_that_is_told(tmp_path, capsys):
+    (cell,) = cells(1)
+    left = left_behind(tmp_path, cell)
+    trainer = Refusing()
+    (outcome,) = run_cells([cell], tmp_path, train=trainer)
+    assert trainer.folders == [cell.key, f"{cell.key}-2"]
+    assert outcome.result is not None
+    said = "".join(capsys.readouterr().err.splitlines())
+    assert f"{left} cannot be gone on with, a new run is begun: the data is not what" in said
+
+
+def test_a_run_that_is_taken_up_and_fails_is_a_failure(tmp_path):
+    (cell,) = cells(1)
+    left_behind(tmp_path, cell)
+    trainer = Trainer(known=[cell.key], seed0="the disk is full")
+    with pytest.raises(TrainingError, match="the disk is full"):
+        run_cells([cell], tmp_path, train=trainer)
+    assert trainer.folders == [cell.key]
+
+
+def test_a_run_without_the_best_on_test_is_not_taken_up_for_it(tmp_path):
+    (cell,) = cells(1, overrides=["report.best_on_test=true"])
+    left_behind(tmp_path, cell)
+    assert unfinished_run(cell, tmp_path) is None
+    write_run(tmp_path / f"{cell.key}-2", "report.best_on_test=true")
+    assert unfinished_run(cell, tmp_path) == tmp_path / f"{cell.key}-2"
+
+
+def test_when_it_is_saved_and_stopped_makes_no_other_cell():
+    (plain,) = cells(1)
+    (timed,) = cells(1, overrides=["train.stop_after=5m", "train.checkpoint_minutes=1"])
+    assert (timed.key, timed.network) == (plain.key, plain.network)
+    other = load_recipe("quickstart", ["train.batch_size=16"]).recipe
+    assert network_of(other) != plain.network
+
+
+def test_runs_that_the_time_stopped_are_no_failures(tmp_path, capsys):
+    def out_of_time(cell, folder):
+        return (
+            75,
+            "stopped in epoch 1, after step 2: the time of train.stop_after is over\n\n  --resume",
+        )
+
+    with pytest.raises(Interrupted, match="the same command goes on") as stop:
+        run_cells(cells(2), tmp_path, train=out_of_time)
+    assert stop.value.exit_code == 75
+    assert "--resume" not in str(stop.value)
+    assert "failed" not in capsys.readouterr().err

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 
-import h5py
 import numpy as np
 import pytest
 
@@ -47,14 +47,9 @@ def settings_of(name):
 
 
 def arrays(folder, which="last"):
-    found = {}
-    with h5py.File(folder / "checkpoints" / f"{which}.h5") as file:
-        file["state"].visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
+    from eactf.training.checkpoints import read_checkpoint
+
+    return read_checkpoint(folder / "checkpoints" / f"{which}.npz").state
 
 
 def result_of(folder):
@@ -84,7 +79,7 @@ def begin(resolved, folder):
 
 
 def take_up(folder, *overrides):
-    from eactf.training.resume import resume
+    from eactf.training import resume
 
     return resume(folder, overrides=overrides)
 
@@ -146,6 +141,21 @@ def test_every_method_goes_on_within_an_epoch_to_the_bit(
     assert (status["state"], status["epoch"]) == ("finished", 3)
 
 
+def test_several_devices_go_on_to_the_bit_too(recipe, tmp_path, monkeypatch, stop, two_devices):
+    from eactf.training import session
+
+    monkeypatch.setattr(session, "choose_strategy", lambda devices: two_devices)
+    settings = (*settings_of("scn"), "train.epochs=2", "train.devices=2")
+    folder, whole = tmp_path / "run", tmp_path / "whole"
+    stop("on_train_batch_end", STEPS + 2, Interrupted("enough"))
+    with pytest.raises(Interrupted):
+        begin(recipe(*settings), folder)
+    stop("on_epoch_begin", 99, Interrupted("not any more"))
+    take_up(folder)
+    begin(recipe(*settings), whole)
+    assert_same_run(folder, whole)
+
+
 MOMENTS = {
     "before the first step": ("on_epoch_begin", 1),
     "behind the last step of an epoch": ("on_train_batch_end", STEPS),
@@ -182,12 +192,13 @@ def test_wherever_it_stopped_the_run_goes_on(
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_long_epoch_is_saved_within_as_well(recipe, tmp_path, monkeypatch, stop, undisturbed):
+    from eactf.training.checkpoints import read_checkpoint
+
     folder = tmp_path / "run"
     stop("on_train_batch_end", 2, Killed())
     with pytest.raises(Killed):
         begin(recipe(*settings_of("eac"), "train.checkpoint_minutes=1e-9"), folder)
-    with h5py.File(folder / "checkpoints" / "last.h5") as file:
-        facts = json.loads(bytes(file["facts"][()]))
+    facts = read_checkpoint(folder / "checkpoints" / "last.npz").facts
     assert (facts["run"]["epoch"], facts["run"]["step"]) == (0, 2)
     monkeypatch.undo()
     take_up(folder, "train.checkpoint_minutes=10.0")
@@ -202,9 +213,11 @@ def test_a_finished_run_says_so_and_may_be_prolonged(recipe, tmp_path, capsys, u
     capsys.readouterr()
     take_up(folder)
     assert "is finished: nothing is left to do" in capsys.readouterr().out
+    assert json.loads((folder / "status.json").read_text())["state"] == "finished"
     assert (folder / "result.json").read_bytes() == before
     take_up(folder, "train.epochs=3")
     assert "going on after 2 epochs" in capsys.readouterr().out
+    assert (folder / "result-after-2-epochs.json").read_bytes() == before
     whole = undisturbed(recipe, "rul")
     for name, array in arrays(whole).items():
         np.testing.assert_array_equal(arrays(folder)[name], array, err_msg=name)
@@ -272,7 +285,7 @@ def test_a_run_that_is_going_on_is_refused_and_one_whose_process_died_is_not(sto
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
     assert (stopped / "run.lock").exists()
-    (stopped / ".writing-123-last.h5").write_text("half")
+    (stopped / ".writing-123-last.npz").write_text("half")
     take_up(stopped)
     assert not (stopped / "run.lock").exists()
     assert not list(stopped.rglob(".writing*"))
@@ -291,15 +304,23 @@ def test_a_folder_of_another_version_is_refused_with_it(tmp_path):
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_damaged_checkpoint_is_told_of(stopped):
-    path = stopped / "checkpoints" / "last.h5"
+    path = stopped / "checkpoints" / "last.npz"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(TrainingError, match="damaged"):
         take_up(stopped)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(
-    recipe, tmp_path, monkeypatch, undisturbed
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "no space left on device"),
+        (errno.EACCES, "permission denied"),
+        (errno.EROFS, "read-only file system"),
+    ],
+)
+def test_where_nothing_can_be_written_the_last_checkpoint_stays_whole(
+    recipe, tmp_path, monkeypatch, undisturbed, number, reason
 ):
     from eactf import files
 
@@ -308,12 +329,12 @@ def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(
 
     def full(temporary, path):
         written.append(path.name)
-        if written.count("last.h5") == 2:
-            raise OSError(28, os.strerror(28))
+        if written.count("last.npz") == 2:
+            raise OSError(number, os.strerror(number))
         real(temporary, path)
 
     monkeypatch.setattr(files, "move_into_place", full)
-    with pytest.raises(TrainingError, match="cannot be written: no space left") as caught:
+    with pytest.raises(TrainingError, match=f"cannot be written: {reason}") as caught:
         begin(recipe(*settings_of("scn")), folder)
     assert caught.value.exit_code == 4
     assert f"eactf train --resume {folder}" in caught.value.hint
@@ -324,7 +345,7 @@ def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(
 
 def test_a_killed_process_is_taken_up_from_the_command_line(start, tmp_path):
     process, folder = start("train.epochs=40")
-    last = folder / "checkpoints" / "last.h5"
+    last = folder / "checkpoints" / "last.npz"
     while not last.exists():
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)

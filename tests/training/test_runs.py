@@ -178,7 +178,7 @@ def test_an_interrupt_finishes_the_step_saves_and_exits_with_130(start):
     assert status["state"] == "interrupted"
     assert status["exit_code"] == 130
     assert f"eactf train --resume runs/{folder.name}" in told
-    assert (folder / "checkpoints" / "last.h5").stat().st_size > 1000
+    assert (folder / "checkpoints" / "last.npz").stat().st_size > 1000
     assert not (folder / "run.lock").exists()
     assert len(weights(folder / "model.keras")) > 10
     assert not list(folder.rglob(".writing*"))

@@ -107,7 +107,7 @@ def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start
     sets = [word for setting in SMALL for word in ("--set", setting)]
     run = tmp_path / "runs" / "quickstart"
     chief, other = start(2, "eactf", "train", "--recipe", "quickstart", *sets)
-    first = run / "checkpoints" / "last.h5"
+    first = run / "checkpoints" / "last.npz"
     end = time.monotonic() + 150
     while not first.exists() and time.monotonic() < end and chief.poll() is None:
         time.sleep(0.05)
@@ -140,7 +140,7 @@ def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start
 def test_a_signal_to_one_worker_stops_all_after_the_same_step(start, tmp_path):
     sets = [word for setting in (*SMALL, "train.epochs=400") for word in ("--set", setting)]
     chief, other = start(2, "eactf", "train", "--recipe", "quickstart", *sets)
-    first = tmp_path / "runs" / "quickstart" / "checkpoints" / "last.h5"
+    first = tmp_path / "runs" / "quickstart" / "checkpoints" / "last.npz"
     end = time.monotonic() + 150
     while not first.exists() and time.monotonic() < end and chief.poll() is None:
         time.sleep(0.05)

@@ -16,6 +16,7 @@ from eactf.wizard.plan import Answers, make_plan, packed_bytes, usual_minutes, v
 from eactf.wizard.time_rules import Budget, Pace
 
 SOME = WrongLabels(0.1, Origin.YOU, "some labels are wrong")
+FIVE = Choice(5.0, Origin.DEFAULT, "the paper's")
 SMALL = Network("resnet10", "small", 16, 48, 1)
 
 
@@ -296,7 +297,7 @@ def test_advice_that_was_measured_is_followed():
     )
     wrong = WrongLabels(0.01, Origin.MEASURED, "about 1%", estimate)
     assert said(label_rules.method_name(wrong)) == ("eac", "measured: about 1%")
-    settings = label_rules.method_settings("eac", 40, wrong)
+    settings = label_rules.method_settings("eac", 40, wrong, FIVE)
     weight = settings["method.consistency_weight"]
     assert said(weight) == (2.0, "measured: advised for this share")
     assert settings["method.consistency_ramp"].value == 8  # the plan's own: it knows the epochs
@@ -304,7 +305,7 @@ def test_advice_that_was_measured_is_followed():
 
 @pytest.mark.parametrize(("epochs", "ramp"), [(10, 2), (40, 8), (120, 8)])
 def test_eac_from_random_weights_ramps_up(epochs, ramp):
-    settings = label_rules.method_settings("eac", epochs, SOME)
+    settings = label_rules.method_settings("eac", epochs, SOME, FIVE)
     assert said(settings["method.consistency_ramp"]) == (
         ramp,
         "default: from random weights, features must form first",
@@ -313,7 +314,7 @@ def test_eac_from_random_weights_ramps_up(epochs, ramp):
 
 
 def test_cross_entropy_has_no_settings_of_eac():
-    settings = label_rules.method_settings("cross_entropy", 40, SOME)
+    settings = label_rules.method_settings("cross_entropy", 40, SOME, FIVE)
     assert set(settings) == {f"method.erase.{key}" for key in ("probability", "area", "aspect")}
 
 

@@ -14,7 +14,13 @@ from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.errors import DataError, UsageError
 from eactf.recipe import ResolvedRecipe, load_recipe, seconds_of
 from eactf.suggestions import command_line
-from eactf.training.beginnings import FORM, as_started, plain_values, write_run_file
+from eactf.training.beginnings import (
+    FORM,
+    FREE_KEYS,
+    as_started,
+    plain_values,
+    write_run_file,
+)
 from eactf.training.checkpoints import Checkpoint, read_checkpoint
 from eactf.training.folder import ChiefsFolder, RunFolder
 from eactf.training.interrupts import Interrupts
@@ -27,9 +33,6 @@ from eactf.training.workers import chiefs_folder, join, taking_part
 from eactf.wording import counted
 
 __all__ = ["FREE_KEYS", "find_run", "resume"]
-
-FREE_KEYS = ("train.epochs", "train.devices", "train.checkpoint_minutes", "train.stop_after")
-"""What may be changed of a run that is taken up: nothing that its steps depend on."""
 
 
 def resume(run: str | Path, *, overrides: Sequence[str] = ()) -> RunResult:
@@ -69,6 +72,8 @@ def _taken_up(
     epochs = resolved.recipe.train.epochs
     if state.epoch >= epochs and (folder.path / "result.json").is_file():
         result = folder.read_json("result.json")
+        # Killed between the two, a run has its result and says that it is running.
+        folder.write_status("finished", epoch=state.epoch, epochs=epochs)
         console.say(f"{folder.path} is finished: nothing is left to do", markup=False)
         show_result(result, folder.path)
         return RunResult(folder.path, result)
@@ -87,6 +92,7 @@ def _taken_up(
     if plain_values(resolved.recipe) != about["recipe"]:
         folder.write_text("recipe.yaml", resolved.dump_yaml())
         write_run_file(folder, resolved, started_in=about["started_in"])
+    folder.set_result_aside()
     if state.rows:
         folder.write_epochs(state.rows)
     announce(session, resolved, folder.path)
