@@ -11,7 +11,7 @@ import io
 import json as _json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +27,8 @@ __all__ = [
     "forget_typed",
     "is_terminal",
     "json_mode",
+    "log_to",
+    "logs_to",
     "out",
     "say",
     "survive_encodings",
@@ -36,6 +38,9 @@ __all__ = [
 ]
 
 _json_mode = False
+
+_log: TextIO | None = None
+"""Where a process writes that is not the one to speak: a worker's own log."""
 
 _NAME_WIDTH = 24
 """A row's name is not broken up to this length, however narrow the terminal is."""
@@ -60,6 +65,20 @@ def json_mode() -> bool:
     return _json_mode
 
 
+def log_to(stream: TextIO | None) -> None:
+    """Write to `stream` from now on, as plain lines, and only errors to the terminal as well.
+
+    None: to standard output and standard error again.
+    """
+    global _log
+    _log = stream
+
+
+def logs_to() -> TextIO | None:
+    """The stream that `log_to` named."""
+    return _log
+
+
 def survive_encodings() -> None:
     """Have characters that the terminal's encoding lacks spelled out instead of raising."""
     for stream in (sys.stdout, sys.stderr):
@@ -69,24 +88,25 @@ def survive_encodings() -> None:
 
 def out() -> Console:
     """The rich console on the current standard output (made anew, so that tests may capture it)."""
-    width = None if sys.stdout.isatty() else 100
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=width)
+    stream = sys.stdout if _log is None else _log
+    width = None if stream.isatty() else 100
+    return Console(file=stream, highlight=False, soft_wrap=True, width=width)
 
 
 def is_terminal() -> bool:
     """True when standard output is a terminal and JSON lines are off."""
-    return not _json_mode and sys.stdout.isatty()
+    return not _json_mode and _log is None and sys.stdout.isatty()
 
 
 def say(text: str = "", *, markup: bool = True) -> None:
     """Print a line of text for a person; silent in JSON mode."""
-    if not _json_mode:
+    if not _json_mode or _log is not None:
         out().print(text.translate(_SHOWN), markup=markup)
 
 
 def emit(event: str, **fields: Any) -> None:
     """Print one JSON object `{"event": event, ...}`; silent outside JSON mode."""
-    if _json_mode:
+    if _json_mode and _log is None:
         sys.stdout.write(_json.dumps({"event": event, **fields}, default=_plain) + "\n")
         sys.stdout.flush()
 
@@ -125,7 +145,7 @@ def bar_character() -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Print a table; columns whose every cell is a number or `-` are aligned right."""
-    if _json_mode:
+    if _json_mode and _log is None:
         return
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for index, name in enumerate(columns):
@@ -154,6 +174,10 @@ def error(failure: EactfError) -> None:
 
 
 def _to_stderr(event: str, text: str, **fields: Any) -> None:
+    if _log is not None:
+        _log.write(f"eactf: {event}: {text.translate(_SHOWN)}\n")
+        if event == "warning":
+            return
     if _json_mode:
         sys.stderr.write(_json.dumps({"event": event, "message": text, **fields}) + "\n")
         return

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_classifiers import make_faces, make_tiny_classifier
 
 import eactf  # before TensorFlow, which reads what it asks for once  # noqa: F401
 
@@ -70,6 +71,7 @@ RUN_TOGETHER = {
     "tests/test_packaging.py": "wheel",
     "tests/training/test_out_of_fold.py": "folds",
     "tests/training/test_runs.py": "runs",
+    "tests/training/test_several_machines.py": "machines",
 }
 """Modules whose fixtures take seconds to make: each group runs in one process, which makes them
 once. All other tests go one by one to whichever process is free."""
@@ -126,45 +128,10 @@ def eagerly():
 @pytest.fixture
 def tiny_classifier():
     """A maker of classifiers: normalisation, one 3x3 convolution, pooling, dense logits."""
-    import keras
-    from keras import initializers, layers
-
-    def make(
-        *, size=6, channels=1, filters=2, classes=3, norm=True, synchronized=False, dtype=None
-    ):
-        def normal(seed):
-            return initializers.RandomNormal(stddev=0.5, seed=seed)
-
-        inputs = keras.Input((size, size, channels))
-        x = layers.Normalization(mean=[100.0] * channels, variance=[2500.0] * channels)(inputs)
-        x = layers.Conv2D(filters, 3, use_bias=not norm, kernel_initializer=normal(1), dtype=dtype)(
-            x
-        )
-        if norm:
-            x = layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-3, synchronized=synchronized, dtype=dtype
-            )(x)
-        x = layers.ReLU(dtype=dtype)(x)
-        x = layers.GlobalAveragePooling2D(dtype="float32")(x)
-        logits = layers.Dense(
-            classes,
-            kernel_initializer=normal(2),
-            bias_initializer=normal(3),
-            dtype="float32",
-        )(x)
-        return keras.Model(inputs, logits)
-
-    return make
+    return make_tiny_classifier
 
 
 @pytest.fixture
 def faces():
     """A maker of seeded batches: images `(n, size, size, channels)` in 0..255 and labels."""
-    import numpy as np
-
-    def make(count, *, size=6, channels=1, classes=3, seed=0):
-        numbers = np.random.default_rng(seed)
-        images = numbers.integers(0, 256, (count, size, size, channels)).astype("float32")
-        return images, numbers.integers(0, classes, count)
-
-    return make
+    return make_faces

@@ -18,7 +18,7 @@ LEVELS = (
         "eactf.wording",
     ),
     ("eactf.console", "eactf.quiet", "eactf.safe_pickle"),
-    ("eactf.progress",),
+    ("eactf.cluster", "eactf.progress"),
     ("eactf.packed", "eactf.recipe"),
     ("eactf.faces", "eactf.margins", "eactf.mixture", "eactf.noise"),
     ("eactf.intake",),
@@ -38,6 +38,7 @@ LIGHT = (
     "eactf.foreign",
     "eactf.method_names",
     "eactf.only",
+    "eactf.cluster",
     "eactf.console",
     "eactf.safe_pickle",
     "eactf.stopping",
@@ -170,7 +171,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 def test_every_public_name_that_a_module_lists_is_there(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     listed, defined = [], set()
-    branches = [part for node in tree.body if isinstance(node, ast.If) for part in node.orelse]
+    branches = [
+        part
+        for node in tree.body
+        if isinstance(node, ast.If)
+        for part in (*node.body, *node.orelse)
+    ]
     for node in [*tree.body, *branches]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

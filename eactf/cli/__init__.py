@@ -18,6 +18,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "wizard": "Look at your labelled images, ask a few questions, write a recipe.",
     "train": "Train a recipe.",
+    "launch": "Train with several processes on this machine.",
     "runs": "List runs, and how to go on with those that stopped.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,18 +55,13 @@ def train(
         overrides = (*overrides, f"train.stop_after={stop_after}")
     if resume is not None:
         _refuse_beside_resume(recipe=recipe, data=data, run_dir=run_dir, dry_run=dry_run)
-        from eactf.quiet import start_tensorflow
-
-        start_tensorflow()
+        _start()
         from eactf.training.resuming import resume as take_up
 
         take_up(resume, overrides=overrides)
         return
     resolved = _resolve(recipe, data, overrides)
-
-    from eactf.quiet import start_tensorflow
-
-    start_tensorflow()
+    _start()
     if dry_run:
         from eactf.training.dry_run import dry_run as rehearse
 
@@ -74,6 +70,14 @@ def train(
     from eactf.training.run import train as run
 
     run(resolved, run_dir=run_dir, command=["eactf", *sys.argv[1:]])
+
+
+def _start() -> None:
+    """Start TensorFlow; on several machines the workers meet before it looks at its devices."""
+    from eactf.cluster import is_in_cluster
+    from eactf.quiet import start_tensorflow
+
+    start_tensorflow(find_devices=not is_in_cluster(os.environ))
 
 
 def _refuse_beside_resume(**given: object) -> None:

@@ -17,7 +17,14 @@ from eactf.packed.hashing import uniform
 from eactf.packed.image_rows import ImageRows
 from eactf.packed.records import Samples
 
-__all__ = ["ImageForm", "epoch_order", "evaluation_batches", "steps_per_epoch", "training_batches"]
+__all__ = [
+    "ImageForm",
+    "Share",
+    "epoch_order",
+    "evaluation_batches",
+    "steps_per_epoch",
+    "training_batches",
+]
 
 _IN_MEMORY_BYTES = 2 * 2**30
 """Images up to this size are gathered by TensorFlow from memory; larger ones from the file."""
@@ -31,6 +38,36 @@ class ImageForm:
     channels: int
 
 
+@dataclass(frozen=True)
+class Share:
+    """The parts of every batch that one of several workers reads, in the order of its devices.
+
+    A batch of n is cut into `of` parts of neighbouring samples, sizes one apart at most; those
+    numbered in `parts` come one after the other, empty ones included.
+    """
+
+    parts: tuple[int, ...]
+    of: int
+
+    def of_each(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The parts of batches that come without end; give their number a pass with it.
+
+        Of what might end the workers would ask each other before every step whether it has.
+        """
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return batches.flat_map(self.split).apply(endless)
+
+    def split(self, rows: Any) -> tf.data.Dataset:
+        """The positions `(n,)` of a batch as those of each part."""
+        count = tf.size(rows, tf.int64)
+
+        def part(number: Any) -> Any:
+            return rows[count * number // self.of : count * (number + 1) // self.of]
+
+        numbers = tf.constant(self.parts, tf.int64)
+        return tf.data.Dataset.from_tensor_slices(numbers).map(part)
+
+
 def training_batches(
     samples: Samples,
     form: ImageForm,
@@ -41,6 +78,7 @@ def training_batches(
     balance: str = "none",
     balance_from: int = 1,
     first_step: int = 0,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
 
@@ -50,6 +88,7 @@ def training_batches(
     `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
     The last batch of an epoch may be smaller. With a `balance` (`data.balance`) an epoch has some
     samples several times and others not at all, from the epoch `balance_from` on, counted from 1.
+    With a `share` only that of each batch is read.
     """
     count = len(samples)
 
@@ -63,15 +102,27 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(drawn, [count])).batch(batch_size)
 
     batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order).skip(first_step)
+    if share is not None:
+        batches = share.of_each(batches)
     targets = samples.given if samples.targets is None else samples.targets
     return _gathered(batches, samples, targets, form)
 
 
 def evaluation_batches(
-    samples: Samples, form: ImageForm, *, batch_size: int, labels: np.ndarray | None = None
+    samples: Samples,
+    form: ImageForm,
+    *,
+    batch_size: int,
+    labels: np.ndarray | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
-    """Batches `(image, label, id)` once, in stored order; `labels` default to the given ones."""
+    """Batches `(image, label, id)` once, in stored order; `labels` default to the given ones.
+
+    With a `share` only that of each batch is read, over and over: give `steps_per_epoch(...)`.
+    """
     batches = tf.data.Dataset.range(len(samples)).batch(batch_size)
+    if share is not None:
+        batches = share.of_each(batches.repeat())
     return _gathered(batches, samples, samples.given if labels is None else labels, form)
 
 

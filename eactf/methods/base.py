@@ -160,7 +160,7 @@ class Method(RestorableModel):
         refuse_integer_weights(settings.get("validation_data"))
         settings["sample_weight"] = as_sample_weights(settings.get("sample_weight"))
         data = arguments[0] if arguments else settings.get("x")
-        if isinstance(data, tf.data.Dataset):
+        if isinstance(data, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             # Keras' own default is True, of which it then warns that it means nothing here.
             settings.setdefault("shuffle", False)
         clock = Ticks()

@@ -60,6 +60,11 @@ class ReplicatedModel(keras.Model):
             sums = tf.distribute.get_replica_context().all_reduce("sum", sums)
         return weights * ops.divide_no_nan(sums[1], sums[0])
 
+    def on_several_machines(self) -> bool:
+        """Whether some of the replicas are other machines'."""
+        replicas = self._replicas()
+        return replicas > 1 and replicas > len(self.distribute_strategy.extended.worker_devices)
+
     def _replicas(self) -> int:
         return int(self.distribute_strategy.num_replicas_in_sync)
 
@@ -90,6 +95,32 @@ class ReplicatedModel(keras.Model):
         return None if self._replicas() == 1 else ops.cast(share > 0, "float32")
 
     # Where Keras itself takes the replicas' parts to be of one size.
+
+    def _make_function(self, step_function: Any) -> Any:
+        """The function that takes a step; on several machines without Keras' own mean of its logs.
+
+        That mean fails on scalars, and would cost two collective operations a value and step. The
+        logs of a step are there those of this machine's first replica; what an epoch reports is
+        put together below, over all of them.
+        """
+        if not self.on_several_machines():
+            return super()._make_function(step_function)
+        if self.steps_per_execution != 1:
+            raise ValueError("on several machines steps_per_execution must be 1")
+        strategy = self.distribute_strategy
+
+        @tf.autograph.experimental.do_not_convert
+        def take_step(iterator: Any) -> Any:
+            outputs = strategy.run(step_function, args=(next(iterator),))
+            return tf.nest.map_structure(
+                lambda v: strategy.experimental_local_results(v)[0], outputs
+            )
+
+        return take_step if self.run_eagerly else tf.function(take_step, reduce_retracing=True)
+
+    def running_values(self, logs: Any) -> Any:
+        """What `logs` name, over all replicas; on several machines all have to ask."""
+        return self._get_metrics_result_or_logs(logs)
 
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
         """The reported metrics over all replicas.

@@ -38,9 +38,11 @@ class RestorableModel(ClockedModel):
         """Copies of all that training changes, as arrays by name.
 
         On several devices a variable that each keeps for itself, as running metrics are, is
-        `(devices, ...)`. The optimizer must have been built and the metrics used once.
+        `(devices, ...)`; on several machines it is the sum of all, and all have to ask. The
+        optimizer must have been built and the metrics used once.
         """
-        arrays = {name: _read(variable) for name, variable in self._named_variables()}
+        read = _read_sum if self.on_several_machines() else _read
+        arrays = {name: read(variable) for name, variable in self._named_variables()}
         extra = {_EXTRA + name: np.asarray(array) for name, array in self.extra_state().items()}
         return {**arrays, **extra}
 
@@ -57,8 +59,11 @@ class RestorableModel(ClockedModel):
                 where = "the stored state" if name not in stored else "the method"
                 raise ValueError(f"the stored state is another method's: {where} has no {name}")
             _refuse_other_shape(name, variables[name], stored[name])
+        leads = self.distribute_strategy.extended.should_checkpoint
         for name, variable in variables.items():
-            _write(variable, stored[name])
+            # A sum over all machines is the first one's part: the others begin theirs anew.
+            anew = self.on_several_machines() and not leads and _is_summed(variable)
+            _write(variable, np.zeros_like(stored[name]) if anew else stored[name])
         self.restore_extra_state(
             {name.removeprefix(_EXTRA): a for name, a in state.items() if name.startswith(_EXTRA)}
         )
@@ -77,16 +82,31 @@ class RestorableModel(ClockedModel):
                 yield f"{group}/{number:04d}", variable
 
 
+def _is_summed(variable: Any) -> bool:
+    """Whether every replica keeps a part of its own, whose sum is the value."""
+    value = getattr(variable, "value", variable)
+    return bool(getattr(value, "synchronization", None) == tf.VariableSynchronization.ON_READ)
+
+
 def _parts(variable: Any) -> list[Any]:
     """The variables of each device, where they differ; else the one there is."""
     value = getattr(variable, "value", variable)
-    on_read = getattr(value, "synchronization", None) == tf.VariableSynchronization.ON_READ
-    return list(value.values) if on_read and hasattr(value, "values") else [value]
+    apart = _is_summed(variable) and hasattr(value, "values")
+    return list(value.values) if apart else [value]
 
 
 def _read(variable: Any) -> np.ndarray:
     parts = [np.array(part.numpy()) for part in _parts(variable)]
     return np.stack(parts) if len(parts) > 1 else parts[0]
+
+
+def _read_sum(variable: Any) -> np.ndarray:
+    """As `_read`; of what each keeps for itself the sum over all machines, as the first's part."""
+    if not _is_summed(variable):
+        return _read(variable)
+    parts = _parts(variable)
+    total = np.array(tf.convert_to_tensor(getattr(variable, "value", variable)))
+    return np.stack([total, *[np.zeros_like(total)] * (len(parts) - 1)]) if parts[1:] else total
 
 
 def _write(variable: Any, array: np.ndarray) -> None:

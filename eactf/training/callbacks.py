@@ -20,6 +20,7 @@ from eactf.training.interrupts import Interrupts
 from eactf.training.run_state import RunState
 from eactf.training.schedule import learning_rate
 from eactf.training.session import Session
+from eactf.training.workers import ALONE, Workers
 
 __all__ = [
     "EpochLog",
@@ -30,6 +31,13 @@ __all__ = [
     "StepGuard",
     "has_collapsed",
 ]
+
+
+_BROKEN = 4096
+"""What a worker whose loss is no number tells the others; above every exit code."""
+
+_STEPS_BETWEEN_QUESTIONS = 16
+"""On several machines the workers ask each other so often whether it is time to save."""
 
 
 class Schedule(keras.callbacks.Callback):
@@ -54,6 +62,8 @@ class StepCount(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self.state.step += 1
         if self.state.step == self.steps:
+            if self.model.on_several_machines():
+                logs = self.model.running_values(logs or {})  # so far they are this worker's
             self.state.logs = {name: float(value) for name, value in (logs or {}).items()}
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -69,11 +79,14 @@ class StepGuard(keras.callbacks.Callback):
     does not show.
     """
 
-    def __init__(self, state: RunState, epochs: int, interrupts: Interrupts) -> None:
+    def __init__(
+        self, state: RunState, epochs: int, interrupts: Interrupts, workers: Workers = ALONE
+    ) -> None:
         super().__init__()
         self.state = state
         self.epochs = epochs
         self.interrupts = interrupts
+        self.workers = workers
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._stop_if_asked()  # asked for while the epoch before was written
@@ -82,29 +95,30 @@ class StepGuard(keras.callbacks.Callback):
         self._stop_if_asked()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._check("loss", logs)
-        self._stop_if_asked()
+        self._stop_if_asked("loss", logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._check("validation loss", logs)
-        self._stop_if_asked()
+        self._stop_if_asked("validation loss", logs)
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop_if_asked()
 
-    def _check(self, what: str, logs: Mapping[str, Any] | None) -> None:
+    def _stop_if_asked(self, what: str = "loss", logs: Mapping[str, Any] | None = None) -> None:
+        """Stop on all workers where one of them has a reason to."""
         loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
+        broken = not math.isfinite(loss)
+        code = self.workers.agree(_BROKEN if broken else self.interrupts.exit_code)
+        if code == _BROKEN:
+            loss = loss if broken else math.nan
             raise TrainingError(
                 f"the {what} is {loss} in epoch {self.state.epoch + 1}, step {self.state.step}",
                 hint="lower optimizer.learning_rate, or set train.precision=float32; the "
                 "checkpoint of the last whole epoch, where there is one, is kept",
             )
 
-    def _stop_if_asked(self) -> None:
         judging = self.state.epoch >= self.epochs
         place = f"in epoch {self.state.epoch + 1}, after step {self.state.step}"
-        self.interrupts.stop_if_asked("while the run was judged" if judging else place)
+        self.interrupts.stop_if_asked("while the run was judged" if judging else place, code)
 
 
 class LastEpochs(keras.callbacks.Callback):
@@ -165,6 +179,7 @@ class Keeper(keras.callbacks.Callback):
         recipe: Recipe,
         save: Callable[..., None],
         monitor: str = "val_accuracy",
+        workers: Workers = ALONE,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -172,11 +187,15 @@ class Keeper(keras.callbacks.Callback):
         self.recipe = recipe
         self.save = save
         self.monitor = monitor
+        self.workers = workers
+        self._every = 1 if workers.count == 1 else _STEPS_BETWEEN_QUESTIONS
         self._saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         minutes = self.recipe.train.checkpoint_minutes
-        if time.monotonic() - self._saved >= 60 * minutes and self.state.logs is None:
+        if self.state.logs is not None or self.state.step % self._every:
+            return
+        if self.workers.agree(int(time.monotonic() - self._saved >= 60 * minutes)):
             self._save("last")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:

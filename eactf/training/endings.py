@@ -9,8 +9,12 @@ from eactf.errors import EactfError, Interrupted, TrainingError
 from eactf.stopping import Stopped
 from eactf.suggestions import command_line
 from eactf.training.folder import CannotWriteError, RunFolder
+from eactf.training.workers import WorkerGoneError
 
 __all__ = ["tell_how_to_go_on", "write_ending"]
+
+_PASSING = (CannotWriteError, WorkerGoneError)
+"""What is no fault of the steps: once it is mended, the run can be gone on with."""
 
 
 def tell_how_to_go_on(folder: RunFolder, failure: BaseException) -> None:
@@ -19,7 +23,7 @@ def tell_how_to_go_on(folder: RunFolder, failure: BaseException) -> None:
     if isinstance(failure, Interrupted):
         failure.message += f"; saved in {folder.path}" * (not failure.at_once)
         failure.hint = f"go on with it: {again}"
-    elif isinstance(failure, CannotWriteError):
+    elif isinstance(failure, _PASSING):
         failure.hint = f"{failure.hint}\n  then go on: {again}"
 
 
@@ -38,4 +42,4 @@ def write_ending(folder: RunFolder, failure: BaseException) -> None:
 
 def _would_repeat(failure: BaseException) -> bool:
     """Whether the same steps would lead there again: a loss that is no number, no full disk."""
-    return isinstance(failure, TrainingError) and not isinstance(failure, CannotWriteError)
+    return isinstance(failure, TrainingError) and not isinstance(failure, _PASSING)

@@ -42,7 +42,7 @@ class Fitting:
         self.folder = folder
         self.state = state
         self.stored = stored
-        self.guard = StepGuard(state, session.recipe.train.epochs, interrupts)
+        self.guard = StepGuard(state, session.recipe.train.epochs, interrupts, session.workers)
         self.progress = ProgressDisplay(session, state)
         self.callbacks: list[keras.callbacks.Callback] = [
             StepCount(state, session.steps),
@@ -50,10 +50,10 @@ class Fitting:
             self.progress,
             LastEpochs(session, state, self.guard),
             EpochLog(folder, state, self.progress.show_epoch),
-            Keeper(folder, state, session.recipe, self.save),
+            Keeper(folder, state, session.recipe, self.save, workers=session.workers),
             self.guard,
         ]
-        self.saver = Saver(session.method, folder, state)
+        self.saver = Saver(session.method, folder, state, writes=session.workers.leads)
         self._before = state.seconds
         self._begun = time.perf_counter()
 
@@ -71,7 +71,8 @@ class Fitting:
                 self._save_all()
             with suppress(OSError, EactfError):  # the failure itself is what is to be told
                 self.saver.wait()
-                write_relabels(self.folder, self.session)
+                if self.session.workers.leads:
+                    write_relabels(self.folder, self.session)
             raise
         self.progress.close()
         self.saver.wait()
@@ -84,6 +85,8 @@ class Fitting:
 
     def save_classifier(self) -> None:
         """Write `model.keras`, the classifier of the moment."""
+        if not self.session.workers.leads:
+            return
         path = self.folder.file("model.keras")
         with writing(path):
             save_classifier(path, self.session.portable_classifier(), self.session.facts())
@@ -101,13 +104,14 @@ class Fitting:
     def _fit(
         self, first: int, epochs: int, steps: int, more: Sequence[keras.callbacks.Callback] = ()
     ) -> None:
-        session = self.session
+        session, validation = self.session, self.session.data.validation
         session.method.fit(
             session.training(first, self.state.step),
             initial_epoch=first,
             epochs=epochs,
             steps_per_epoch=steps,
-            validation_data=session.evaluation(session.data.validation),
+            validation_data=session.watched(validation),
+            validation_steps=session.passing(validation),
             callbacks=[*more, *self.callbacks],
             verbose=0,
         )
@@ -117,9 +121,9 @@ class Fitting:
         method = self.session.method
         with self.session.strategy.scope():
             method.optimizer.build(method.trainable_variables)
-        validation = self.session.data.validation
-        few = validation.take(np.arange(1))
-        method.evaluate(self.session.evaluation(few), verbose=0)  # metrics are built by use
+        few = self.session.data.validation.take(np.arange(1))
+        steps = self.session.passing(few)
+        method.evaluate(self.session.watched(few), steps=steps, verbose=0)  # builds the metrics
         method.restore(self.stored)
 
     def _rest_of_the_epoch(self) -> None:
@@ -139,8 +143,14 @@ class Fitting:
         for callback in self.callbacks:
             callback.set_model(method)
         if not self.state.validated:
-            validation = self.session.evaluation(self.session.data.validation)
-            found = method.evaluate(validation, verbose=0, return_dict=True, callbacks=[self.guard])
+            validation = self.session.data.validation
+            found = method.evaluate(
+                self.session.watched(validation),
+                steps=self.session.passing(validation),
+                verbose=0,
+                return_dict=True,
+                callbacks=[self.guard],
+            )
             logs |= {f"val_{name}": float(value) for name, value in found.items()}
             method.end_epoch(epoch)
         for callback in self.callbacks:

@@ -18,6 +18,7 @@
       model.keras         the trained classifier; opens with Keras alone
       result.json         the figures of the finished run
       status.json         running, finished, failed or interrupted, and how far
+      worker-1.log        what another worker said, of a run on several machines
       run.lock            there while a process works on the run, and held by it
 """
 
@@ -30,7 +31,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ from eactf.foreign import reason_of
 from eactf.kernels import kernel_facts
 from eactf.training.lock import RunLock
 
-__all__ = ["CannotWriteError", "RunFolder", "writing"]
+__all__ = ["CannotWriteError", "ChiefsFolder", "RunFolder", "writing"]
 
 _PACKAGES = ("eactf", "tensorflow", "keras", "numpy", "h5py", "keras-cv")
 
@@ -177,6 +178,27 @@ class RunFolder:
         """Remove what a process that was killed had half written."""
         for leftover in self.path.rglob(".writing-*"):
             leftover.unlink(missing_ok=True)
+
+
+class ChiefsFolder(RunFolder):
+    """The folder of a run as the workers have it that do not write to it."""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Leave it to the chief."""
+
+    def file(self, name: str) -> Path:
+        """The path of a file in the folder; no folder is made."""
+        return self.path / name
+
+    def lock(self) -> Any:
+        """Nothing: the chief holds the folder."""
+        return nullcontext()
+
+    def clean_up(self) -> None:
+        """Leave it to the chief."""
+
+    def set_result_aside(self) -> None:
+        """Leave it to the chief."""
 
 
 def _new_folder(parent: Path, name: str) -> Path:

@@ -50,17 +50,26 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler or signal.SIG_DFL)
 
-    def stop_if_asked(self, where: str) -> None:
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that stops now as it was asked to; 0 where nobody asked."""
+        if self._asked is not None:
+            return 128 + self._asked
+        return OUT_OF_TIME if self._end is not None and time.monotonic() > self._end else 0
+
+    def stop_if_asked(self, where: str, code: int | None = None) -> None:
         """Raise `Interrupted` where somebody asked for it, or the time is over.
 
-        `where` is as in "in epoch 3, after step 12".
+        `where` is as in "in epoch 3, after step 12"; `code` is the exit code that all workers of a
+        run agreed on, on several machines.
         """
-        if self._asked is not None:
-            raise Interrupted(f"interrupted {where}", exit_code=128 + self._asked)
-        if self._end is not None and time.monotonic() > self._end:
+        code = self.exit_code if code is None else code
+        if code == OUT_OF_TIME:
             raise Interrupted(
-                f"stopped {where}: the time of train.stop_after is over", exit_code=OUT_OF_TIME
+                f"stopped {where}: the time of train.stop_after is over", exit_code=code
             )
+        if code:
+            raise Interrupted(f"interrupted {where}", exit_code=code)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):

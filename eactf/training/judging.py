@@ -29,7 +29,8 @@ def judge(session: Session, folder: RunFolder, state: RunState, guard: StepGuard
     share = float(counts.max() / counts.sum())
     relabelled = relabel_summary(session)
     # The best epoch's network comes last: the method is left with its weights, and its labels.
-    session.method.restore(read_checkpoint(folder.checkpoint("best")).state)
+    best_file = folder.checkpoint("best")
+    session.restore(read_checkpoint(best_file).state if session.workers.leads else None)
     best = session.judge(session.judged, callbacks=[guard])
     return {
         "method": session.method.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eactf import console
+from eactf.cluster import Cluster
 from eactf.data.prepare import PreparedData, prepare_data
 from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.errors import DataError, UsageError
@@ -21,13 +22,14 @@ from eactf.training.beginnings import (
     write_run_file,
 )
 from eactf.training.checkpoints import Checkpoint, read_checkpoint
-from eactf.training.folder import RunFolder
+from eactf.training.folder import ChiefsFolder, RunFolder
 from eactf.training.interrupts import Interrupts
 from eactf.training.memory import refuse_if_too_large
 from eactf.training.run import RunResult, carry_out
 from eactf.training.run_state import RunState
 from eactf.training.session import open_session
 from eactf.training.summary import announce, show_result
+from eactf.training.workers import chiefs_folder, join, taking_part
 from eactf.wording import counted
 
 __all__ = ["FREE_KEYS", "find_run", "resume"]
@@ -41,12 +43,13 @@ def resume(run: str | Path, *, overrides: Sequence[str] = ()) -> RunResult:
     Raises `UsageError` where there is no run, a living process works on it, or another key is
     changed; `DataError` where the data is not what it was; and what `train` raises.
     """
-    path = find_run(run)
-    folder = RunFolder(path)
-    about = _about(folder)
-    resolved = _recipe(folder, about, overrides)
-    with folder.lock():
-        return _taken_up(folder, resolved, about)
+    with taking_part() as cluster:
+        path = find_run(run)
+        folder = RunFolder(path) if cluster is None or cluster.leads else ChiefsFolder(path)
+        about = _about(folder)
+        resolved = _recipe(folder, about, overrides)
+        with folder.lock():
+            return _taken_up(folder, resolved, about, cluster)
 
 
 def find_run(run: str | Path) -> Path:
@@ -61,7 +64,9 @@ def find_run(run: str | Path) -> Path:
     )
 
 
-def _taken_up(folder: RunFolder, resolved: ResolvedRecipe, about: dict[str, Any]) -> RunResult:
+def _taken_up(
+    folder: RunFolder, resolved: ResolvedRecipe, about: dict[str, Any], cluster: Cluster | None
+) -> RunResult:
     checkpoint = _checkpoint(folder)
     state = RunState() if checkpoint is None else RunState.from_facts(checkpoint.facts["run"])
     epochs = resolved.recipe.train.epochs
@@ -77,8 +82,12 @@ def _taken_up(folder: RunFolder, resolved: ResolvedRecipe, about: dict[str, Any]
     located = _located(resolved, about)
     data = prepare_data(located.recipe, looked_through=located.looked_through)
     _refuse_other_data(folder, data)
-    session = open_session(located.recipe, data)
+    workers = join(cluster, located.recipe, data, stands=_standing(folder, state))
+    with workers.watched():
+        session = open_session(located.recipe, data, workers)
     refuse_if_too_large(session)
+    if not workers.leads:
+        chiefs_folder(workers, folder.path)
     folder.clean_up()
     if plain_values(resolved.recipe) != about["recipe"]:
         folder.write_text("recipe.yaml", resolved.dump_yaml())
@@ -99,6 +108,12 @@ def _place(state: RunState, epochs: int) -> str:
     if state.step:
         return f"in epoch {state.epoch + 1}, after {counted(state.step, 'step')} of it"
     return f"after {counted(state.epoch, 'epoch')}" if state.epoch else "from the start"
+
+
+def _standing(folder: RunFolder, state: RunState) -> str:
+    """Where the run is, for the workers of one run to compare."""
+    place = f"{counted(state.epoch, 'epoch')}, {counted(state.step, 'step')}"
+    return f"{folder.path.name} after {place}, {state.seconds} seconds"
 
 
 def _checkpoint(folder: RunFolder) -> Checkpoint | None:

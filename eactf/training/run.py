@@ -31,6 +31,7 @@ from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
 from eactf.training.unfinished import tell_unfinished
+from eactf.training.workers import Workers, chiefs_folder, join, taking_part
 
 __all__ = ["RunResult", "carry_out", "train"]
 
@@ -53,11 +54,24 @@ def train(resolved: ResolvedRecipe, *, run_dir: Path | None, command: Sequence[s
     """
     interrupts = _interrupts(resolved)
     RunFolder.refuse_existing(run_dir)
-    data = prepare_data(resolved.recipe, looked_through=resolved.looked_through)
-    tell_unfinished(resolved, lambda: record_of(data).fingerprint)
-    session = open_session(resolved.recipe, data)
-    refuse_if_too_large(session)
-    folder = RunFolder.create(resolved.name, run_dir)
+    with taking_part() as cluster:
+        data = prepare_data(resolved.recipe, looked_through=resolved.looked_through)
+        tell_unfinished(resolved, lambda: record_of(data).fingerprint)
+        workers = join(cluster, resolved.recipe, data)
+        with workers.watched():
+            session = open_session(resolved.recipe, data, workers)
+            refuse_if_too_large(session)
+            folder = _new_folder(workers, resolved.name, run_dir)
+        return _begin(session, folder, resolved, interrupts, command)
+
+
+def _begin(
+    session: Session,
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    interrupts: Interrupts,
+    command: Sequence[str],
+) -> RunResult:
     with folder.lock():
         try:
             _write_beginnings(folder, session, resolved, command)
@@ -80,12 +94,13 @@ def carry_out(
     `stored` is the method's state at the place that `state` tells.
     """
     try:
-        with interrupts:
+        with interrupts, session.workers.watched():
             fitting = Fitting(session, folder, state, interrupts, stored)
             fitting.run()
-            with writing(folder.path):
-                write_relabels(folder, session)
-                write_scores(folder, session)
+            if session.workers.leads:
+                with writing(folder.path):
+                    write_relabels(folder, session)
+                    write_scores(folder, session)
             fitting.save_classifier()
             result = judge(session, folder, state, fitting.guard)
     except BaseException as failure:
@@ -95,6 +110,7 @@ def carry_out(
     folder.write_json("result.json", result)
     folder.write_status("finished", epoch=state.epoch, epochs=state.epoch)
     show_result(result, folder.path)
+    session.workers.part()
     return RunResult(folder.path, result)
 
 
@@ -103,9 +119,18 @@ def _interrupts(resolved: ResolvedRecipe) -> Interrupts:
     return Interrupts(None if limit is None else seconds_of(limit))
 
 
+def _new_folder(workers: Workers, name: str, wanted: Path | None) -> RunFolder:
+    """The run's folder, made by the chief; the others write their logs there if they can."""
+    folder = RunFolder.create(name, wanted) if workers.leads else None
+    told = workers.told(b"" if folder is None else str(folder.path).encode())
+    return folder or chiefs_folder(workers, Path(told.decode()))
+
+
 def _write_beginnings(
     folder: RunFolder, session: Session, resolved: ResolvedRecipe, command: Sequence[str]
 ) -> None:
+    if not session.workers.leads:
+        return
     folder.write_text("recipe.yaml", resolved.dump_yaml())
     folder.write_text("command.txt", command_line(*command) + "\n")
     write_run_file(folder, resolved)

@@ -18,13 +18,17 @@ class Saver:
     """Takes the state of the moment at once and writes it in a thread of its own.
 
     One checkpoint is under way at a time: the next one waits for it, and raises what went wrong
-    with it.
+    with it. Of several workers all take the state, for parts of it are sums over them, and one
+    `writes`.
     """
 
-    def __init__(self, method: Any, folder: RunFolder, state: RunState) -> None:
+    def __init__(
+        self, method: Any, folder: RunFolder, state: RunState, *, writes: bool = True
+    ) -> None:
         self.method = method
         self.folder = folder
         self.state = state
+        self.writes = writes
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._under_way: Future[None] | None = None
 
@@ -36,7 +40,8 @@ class Saver:
         self.wait()
         facts = deepcopy({"eactf": __version__, "run": self.state.as_facts()})
         checkpoint = Checkpoint(self.method.state(), facts)
-        self._under_way = self._thread.submit(self._write, checkpoint, names)
+        if self.writes:
+            self._under_way = self._thread.submit(self._write, checkpoint, names)
 
     def wait(self) -> None:
         """Wait until all is on the disk; `CannotWriteError` where it could not be written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from eactf.data.pipeline import (
     ImageForm,
+    Share,
     evaluation_batches,
     steps_per_epoch,
     training_batches,
@@ -33,6 +34,7 @@ from eactf.training.build import (
     pixel_statistics,
 )
 from eactf.training.strategy import choose_strategy
+from eactf.training.workers import ALONE, Workers
 
 __all__ = ["Session", "open_session"]
 
@@ -48,6 +50,7 @@ class Session:
     statistics: Any
     weights: BackboneWeights | None
     method: Method
+    workers: Workers = ALONE
 
     @property
     def steps(self) -> int:
@@ -59,22 +62,49 @@ class Session:
         """The split that the result is about: test, validation where there is none."""
         return self.data.test if self.data.test else self.data.validation
 
-    def training(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+    def training(self, first_epoch: int = 0, first_step: int = 0) -> Any:
         """Training batches, epoch after epoch, from a step of an epoch on (both from 0)."""
-        return training_batches(
-            self.data.train,
-            self.form,
-            batch_size=self.recipe.train.batch_size,
-            seed=self.recipe.seed,
-            balance=self.recipe.data.balance,
-            balance_from=self.recipe.data.balance_from,
-            first_epoch=first_epoch,
-            first_step=first_step,
-        )
+
+        def batches(share: Share | None) -> tf.data.Dataset:
+            return training_batches(
+                self.data.train,
+                self.form,
+                batch_size=self.recipe.train.batch_size,
+                seed=self.recipe.seed,
+                balance=self.recipe.data.balance,
+                balance_from=self.recipe.data.balance_from,
+                first_epoch=first_epoch,
+                first_step=first_step,
+                share=share,
+            )
+
+        return self.workers.shared(batches)
 
     def evaluation(self, samples: Samples) -> tf.data.Dataset:
         """`samples` once, in stored order."""
         return evaluation_batches(samples, self.form, batch_size=self.recipe.train.batch_size)
+
+    def watched(self, samples: Samples) -> Any:
+        """As `evaluation`, for the method's own `evaluate` and `predict`, with `passing` steps.
+
+        On several machines each reads its share.
+        """
+
+        def batches(share: Share | None) -> tf.data.Dataset:
+            size = self.recipe.train.batch_size
+            return evaluation_batches(samples, self.form, batch_size=size, share=share)
+
+        return self.workers.shared(batches, in_turn=True)
+
+    def passing(self, samples: Samples) -> int | None:
+        """The steps of a pass through `watched` where it does not end by itself; else None."""
+        if self.workers.count == 1:
+            return None
+        return steps_per_epoch(len(samples), self.recipe.train.batch_size)
+
+    def restore(self, state: Mapping[str, np.ndarray] | None) -> None:
+        """Put a state of the method back, on all workers the one that the chief has."""
+        self.method.restore(self.workers.told_arrays(state))
 
     def predict(self, samples: Samples, callbacks: Sequence[Any] = ()) -> np.ndarray:
         """Predicted class indices `(n,)`."""
@@ -87,8 +117,9 @@ class Session:
         return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
 
     def _logits(self, samples: Samples, callbacks: Sequence[Any]) -> np.ndarray:
-        batches = self.evaluation(samples)
-        return np.asarray(self.method.predict(batches, verbose=0, callbacks=list(callbacks)))
+        batches, steps = self.watched(samples), self.passing(samples)
+        found = self.method.predict(batches, verbose=0, steps=steps, callbacks=list(callbacks))
+        return np.asarray(found)
 
     def facts(self) -> dict[str, Any]:
         """What a stored classifier says of itself."""
@@ -113,13 +144,13 @@ class Session:
         return plain
 
 
-def open_session(recipe: Recipe, data: PreparedData) -> Session:
-    """Build the run a recipe describes, on the devices it asks for.
+def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -> Session:
+    """Build the run a recipe describes, on the devices it asks for, or over all `workers`.
 
     The global seed is set for what keeps no seed of its own (foreign backbones, dropout).
     """
     keras.utils.set_random_seed(recipe.seed)
-    strategy = choose_strategy(recipe.train.devices)
+    strategy = workers.strategy or choose_strategy(recipe.train.devices)
     form = image_form(recipe, data.dataset)
     weights = backbone_weights(recipe, form)
     statistics = pixel_statistics(recipe, data.train, form, weights)
@@ -135,4 +166,4 @@ def open_session(recipe: Recipe, data: PreparedData) -> Session:
             metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],
             jit_compile=recipe.train.xla,
         )
-    return Session(recipe, data, strategy, form, statistics, weights, method)
+    return Session(recipe, data, strategy, form, statistics, weights, method, workers)

@@ -35,7 +35,8 @@ def choose_strategy(devices: int | None) -> Any:
 
 
 def describe_devices(strategy: Any) -> str:
-    """The devices in a few words: `1 CPU`, `2 GPUs`."""
+    """The devices in a few words: `1 CPU`, `2 GPUs`, `8 GPUs of 2 workers`."""
     count = int(strategy.num_replicas_in_sync)
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    return counted(count, kind)
+    workers = count // len(strategy.extended.worker_devices) if count > 1 else 1
+    return counted(count, kind) + (f" of {workers} workers" if workers > 1 else "")
