@@ -17,7 +17,9 @@ from eactf.stopping import Stopped, stops_as_interrupts
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 
 PACK = """
-import sys, time
+import signal, sys, time
+if hasattr(signal, "SIGHUP"):  # a test under nohup has it ignored
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from eactf.cli import main
 from eactf.packed import PackedWriter
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 
 __all__ = ["Cluster", "cluster_of", "is_in_cluster", "is_slurm_step"]
 
@@ -77,7 +78,7 @@ def cluster_of(environment: Mapping[str, str]) -> Cluster | None:
     try:
         config = json.loads(text)
     except ValueError as reason:
-        raise _refused(f"it is no JSON ({reason})") from None
+        raise _refused(f"it is no JSON ({reason_of(reason)})") from None
     if not isinstance(config, dict):
         raise _refused("it is no object of JSON")
     jobs, task = config.get("cluster") or {}, config.get("task") or {}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from eactf.only import Only
 from eactf.recipe.method_settings import SETTINGS, Method
@@ -51,28 +51,24 @@ files were made that the EAC authors published (theirs were drawn without a seed
 """
 
 
-_DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?=.*[1-9])(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
 
 def seconds_of(duration: str) -> int:
     """The seconds of a duration such as `1h30m`; `ValueError` for a text that is none."""
-    match = _DURATION.fullmatch(duration.strip())
-    if match is None or not any(int(part or 0) for part in match.groups()):
+    match = _DURATION.fullmatch(duration)
+    if match is None:
         raise ValueError(f"expected a time such as 55m, 90s or 1h30m; received {duration!r}")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds
 
 
 def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            seconds_of(value)
-        except ValueError as reason:
-            raise refuse("out of range", str(reason)) from None
+    if value is not None and not (isinstance(value, str) and _DURATION.fullmatch(value)):
+        raise refuse("out of range", "expected a time such as 55m, 90s or 1h30m")
     return value
 
 
-Duration = Annotated[str, AfterValidator(_duration), Expected("a time such as 55m, 90s or 1h30m")]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Matrix = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(as_tuple)]
 
@@ -320,7 +316,9 @@ class TrainSettings(Section):
         gt=0,
         description="save the run's state this often within an epoch too; it is saved after each",
     )
-    stop_after: Duration | None = Field(
+    stop_after: Annotated[
+        str | None, BeforeValidator(_duration), Expected("a time such as 55m, 90s or 1h30m")
+    ] = Field(
         default=None,
         description="end in time, saved, for a queue's limit: 55m, 90s, 1h30m; null: no limit",
     )

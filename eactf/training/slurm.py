@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from eactf.cluster import Cluster
 from eactf.errors import UsageError
+from eactf.foreign import reason_of
 
 __all__ = ["slurm_cluster"]
 
@@ -34,6 +35,6 @@ def slurm_cluster() -> Cluster:
         return Cluster(addresses, int(os.environ["SLURM_PROCID"]))
     except (RuntimeError, ValueError, KeyError) as reason:
         raise UsageError(
-            f"Slurm's variables do not describe the workers: {reason}",
+            f"Slurm's variables do not describe the workers: {reason_of(reason)}",
             hint="start the workers with srun, one task a machine, or set TF_CONFIG",
         ) from reason

@@ -145,7 +145,7 @@ class Workers:
             if self.cluster is None:
                 raise
             raise WorkerGoneError(
-                f"{_who_is_gone(self.cluster, str(failure))}, and this worker cannot go on alone",
+                f"{_who_is_gone(self.cluster, failure)}, and this worker cannot go on alone",
                 hint="its own log says why; all workers have to be started again",
             ) from failure
 
@@ -335,8 +335,9 @@ def _digest(path: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _who_is_gone(cluster: Cluster, message: str) -> str:
+def _who_is_gone(cluster: Cluster, failure: Any) -> str:
     """Who does not answer any more, in words."""
+    message = failure.message  # as TensorFlow has it; only looked at
     for index in range(len(cluster.addresses)):
         if f"/task:{index}" in message and index != cluster.index:
             return f"{cluster.named(index)} is gone"

@@ -14,6 +14,7 @@ from eactf.recipe import (
     Recipe,
     list_recipes,
     load_recipe,
+    seconds_of,
 )
 
 NAMES = [name for name, _ in list_recipes()]
@@ -203,3 +204,19 @@ def test_recipes_need_no_tensorflow() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("55m", 3300), ("90s", 90), ("1h30m", 5400), ("2h", 7200), ("1h0m5s", 3605)],
+)
+def test_a_time_is_read_as_people_write_it(text: str, seconds: int) -> None:
+    recipe = load_recipe("quickstart", [f"train.stop_after={text}"]).recipe
+    assert recipe.train.stop_after == text
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["55", "0m", "m", "1.5h", "5m ago", "-5m", "1m1h", "''"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="a time such as 55m, 90s or 1h30m"):
+        load_recipe("quickstart", [f"train.stop_after={text}"])
