@@ -32,11 +32,6 @@ _WIDEST_BAR, _WIDEST_NAME = 28, 24
 _MOST_CLASSES, _FIRST, _LAST = 16, 9, 5
 _MOST_FINDINGS = 12
 _METHODS = {"eac": "EAC", "cross_entropy": "cross-entropy"}
-_BALANCES = {
-    "none": "as often as they are there",
-    "sqrt": "rare ones more often, late",
-    "class": "all alike",
-}
 
 
 def show_fingerprint(fingerprint: Fingerprint) -> None:
@@ -229,7 +224,8 @@ def _plan_rows(
     yield "method", method_title(str(method.value)), method.because
     yield "epochs", str(choice["train.epochs"].value), choice["train.epochs"].because
     balance = choice["data.balance"]
-    yield "classes", _BALANCES[balance.value], balance.because
+    if balance.value != "none":
+        yield "rare ones", "more often, late", balance.because
     batch = choice["train.batch_size"]
     yield "batch", counted(batch.value, "image"), batch.because
     precision = choice["train.precision"]

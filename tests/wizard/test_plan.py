@@ -414,3 +414,13 @@ def test_the_usual_time_is_some_forty_epochs(fingerprint, cpu, gpu):
 def test_the_size_of_the_packed_file_is_that_of_the_images_trained_on(fingerprint, cpu):
     faces = fingerprint(splits={"train": 100}, side=500, grey_share=0.0)
     assert packed_bytes(faces, cpu) == 100 * 64 * 64 * 3
+
+
+def test_uneven_classes_are_looked_after_and_it_is_shown(fingerprint, cpu, capsys):
+    from eactf.wizard.showing import show_plan
+
+    plan = plan_of(fingerprint(imbalance=20.0), cpu)
+    assert (plan.value("data.balance"), plan.value("method.consistency_weight")) == ("sqrt", 2.0)
+    show_plan(plan, {}, {})
+    told = " ".join(capsys.readouterr().out.split())
+    assert "rare ones more often, late from the data: the largest class is 20.0 times" in told
