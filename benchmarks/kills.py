@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=40, help="of each method")
     parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--first", type=int, default=0, help="number of the first one's draws")
     parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
     options = parser.parse_args()
     rows = []
@@ -69,7 +70,7 @@ def killed_runs(root: Path, method: str, options: argparse.Namespace) -> tuple[i
         return kills, survived, survived and contents(run) == contents(whole)
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        found = list(pool.map(one, range(options.runs)))
+        found = list(pool.map(one, range(options.first, options.first + options.runs)))
     kills, survived, identical = (sum(column) for column in zip(*found, strict=True))
     return options.runs, kills, survived, identical
 
