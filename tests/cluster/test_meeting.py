@@ -6,6 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from loopback import free_addresses
 
 from eactf.cluster import Cluster
 from eactf.cluster.meeting import meet
@@ -15,14 +16,7 @@ from eactf.errors import UsageError
 @pytest.fixture
 def addresses():
     """Two free addresses."""
-    try:
-        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    except OSError:
-        pytest.skip("no sockets on loopback here")
-    found = tuple(f"127.0.0.1:{listener.getsockname()[1]}" for listener in held)
-    for listener in held:
-        listener.close()
-    return found
+    return free_addresses(2)
 
 
 def meeting(clusters, patience=20.0):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loopback import free_addresses
 from several_workers import trained
 
 from eactf.cluster import Cluster
@@ -31,17 +31,6 @@ SMALL = (
     "train.batch_size=16",
     "report.last_epochs=1",
 )
-
-
-def free_addresses(count):
-    try:
-        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    except OSError:
-        pytest.skip("no sockets on loopback here")
-    found = tuple(f"127.0.0.1:{listener.getsockname()[1]}" for listener in held)
-    for listener in held:
-        listener.close()
-    return found
 
 
 @pytest.fixture
