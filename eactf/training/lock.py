@@ -41,6 +41,7 @@ class RunLock:
         self.path = folder / NAME
         self._descriptor: int | None = None
         self._gone = threading.Event()
+        self._signs = threading.Thread(target=self._beat, name="sign of life", daemon=True)
 
     def __enter__(self) -> RunLock:
         holder = self._take()
@@ -55,7 +56,7 @@ class RunLock:
                 hint="wait for its end, or stop it",
             )
         self._write()
-        threading.Thread(target=self._beat, name="sign of life", daemon=True).start()
+        self._signs.start()
         return self
 
     def __exit__(
@@ -65,6 +66,7 @@ class RunLock:
         trace: TracebackType | None,
     ) -> None:
         self._gone.set()
+        self._signs.join()  # or it might write to a file that has got the same descriptor since
         if self._descriptor is not None:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)  # and with it the system's lock

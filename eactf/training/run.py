@@ -103,12 +103,12 @@ def carry_out(
                     write_scores(folder, session)
             fitting.save_classifier()
             result = judge(session, folder, state, fitting.guard)
+        folder.write_json("result.json", result)
+        folder.write_status("finished", epoch=state.epoch, epochs=state.epoch)
     except BaseException as failure:
         tell_how_to_go_on(folder, failure)
         write_ending(folder, failure)
         raise
-    folder.write_json("result.json", result)
-    folder.write_status("finished", epoch=state.epoch, epochs=state.epoch)
     show_result(result, folder.path)
     session.workers.part()
     return RunResult(folder.path, result)

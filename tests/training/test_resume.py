@@ -312,15 +312,15 @@ def test_a_damaged_checkpoint_is_told_of(stopped):
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
-    ("number", "reason"),
+    ("name", "times", "number", "reason"),
     [
-        (errno.ENOSPC, "no space left on device"),
-        (errno.EACCES, "permission denied"),
-        (errno.EROFS, "read-only file system"),
+        ("last.npz", 2, errno.ENOSPC, "no space left on device"),
+        ("metrics.jsonl", 2, errno.EACCES, "permission denied"),
+        ("result.json", 1, errno.EROFS, "read-only file system"),
     ],
 )
 def test_where_nothing_can_be_written_the_last_checkpoint_stays_whole(
-    recipe, tmp_path, monkeypatch, undisturbed, number, reason
+    recipe, tmp_path, monkeypatch, undisturbed, name, times, number, reason
 ):
     from eactf import files
 
@@ -329,7 +329,7 @@ def test_where_nothing_can_be_written_the_last_checkpoint_stays_whole(
 
     def full(temporary, path):
         written.append(path.name)
-        if written.count("last.npz") == 2:
+        if written.count(name) == times:
             raise OSError(number, os.strerror(number))
         real(temporary, path)
 
