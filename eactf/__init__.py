@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from eactf import losses, margins, mixture, nn, optimizers, schedules
     from eactf.methods.attention_consistency import AttentionConsistency
     from eactf.methods.cross_entropy import CrossEntropy
+    from eactf.methods.dividemix import DivideMix
     from eactf.methods.eac import EAC
     from eactf.methods.rul import RUL
     from eactf.methods.scn import SCN
+    from eactf.methods.two_networks import TwoNetworks
     from eactf.methods.views import Erasing, Views
     from eactf.nn.classifier import build_classifier
 
@@ -31,7 +33,9 @@ __all__ = [
     "SCN",
     "AttentionConsistency",
     "CrossEntropy",
+    "DivideMix",
     "Erasing",
+    "TwoNetworks",
     "Views",
     "build_classifier",
     "losses",

@@ -14,5 +14,7 @@ METHODS = {
     "attention_consistency": "AttentionConsistency",
     "scn": "SCN",
     "rul": "RUL",
+    "dividemix": "DivideMix",
+    "two_networks": "TwoNetworks",
 }
 """The class of each method; the first is what a recipe trains that names none."""

@@ -19,6 +19,7 @@ from eactf.packed.records import Samples
 
 __all__ = [
     "ImageForm",
+    "ImageSource",
     "Share",
     "epoch_order",
     "evaluation_batches",
@@ -57,15 +58,19 @@ class Share:
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return batches.flat_map(self.split).apply(endless)
 
-    def split(self, rows: Any) -> tf.data.Dataset:
-        """The positions `(n,)` of a batch as those of each part."""
-        count = tf.size(rows, tf.int64)
+    def split(self, *columns: Any) -> tf.data.Dataset:
+        """The positions `(n,)` of a batch, or of several, as those of each part."""
 
         def part(number: Any) -> Any:
-            return rows[count * number // self.of : count * (number + 1) // self.of]
+            cut = [self._part(column, number) for column in columns]
+            return tuple(cut) if len(cut) > 1 else cut[0]
 
         numbers = tf.constant(self.parts, tf.int64)
         return tf.data.Dataset.from_tensor_slices(numbers).map(part)
+
+    def _part(self, rows: Any, number: Any) -> Any:
+        count = tf.size(rows, tf.int64)
+        return rows[count * number // self.of : count * (number + 1) // self.of]
 
 
 def training_batches(
@@ -104,8 +109,7 @@ def training_batches(
     batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order).skip(first_step)
     if share is not None:
         batches = share.of_each(batches)
-    targets = samples.given if samples.targets is None else samples.targets
-    return _gathered(batches, samples, targets, form)
+    return _gathered(batches, ImageSource(samples, form))
 
 
 def evaluation_batches(
@@ -123,12 +127,17 @@ def evaluation_batches(
     batches = tf.data.Dataset.range(len(samples)).batch(batch_size)
     if share is not None:
         batches = share.of_each(batches.repeat())
-    return _gathered(batches, samples, samples.given if labels is None else labels, form)
+    source = ImageSource(samples, form, samples.given if labels is None else labels)
+    return _gathered(batches, source)
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """The permutation of `count` positions in an epoch, int64: a pure function of its arguments."""
-    return np.argsort(uniform(seed, np.arange(count), _ORDER + epoch), kind="stable")
+def epoch_order(count: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
+    """The permutation of `count` positions in an epoch, int64: a pure function of its arguments.
+
+    Each `stream` has orders of its own.
+    """
+    draw = _ORDER + epoch + _ORDERS_OF_A_STREAM * stream
+    return np.argsort(uniform(seed, np.arange(count), draw), kind="stable")
 
 
 _NO_END = 1 << 40
@@ -136,21 +145,37 @@ _NO_END = 1 << 40
 _ORDER = 1 << 20
 """Stream numbers of the orders start here, away from those of label noise and splits."""
 
+_ORDERS_OF_A_STREAM = 1 << 32
+
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
     """Steps of an epoch, the smaller last one included."""
     return -(-count // batch_size)
 
 
-def _gathered(batches: Any, samples: Samples, labels: np.ndarray, form: ImageForm) -> Any:
-    gather = _image_gatherer(samples.images)
-    with tf.device("CPU:0"):
-        labels, ids = tf.constant(labels), tf.constant(samples.ids.astype(np.int32))
+class ImageSource:
+    """The samples of a split as a network takes them, found by their positions.
 
-    def take(rows: Any) -> Any:
-        return _formed(gather(rows), form), tf.gather(labels, rows), tf.gather(ids, rows)
+    `labels` default to the soft labels of the samples, where they have any, else to the given ones.
+    """
 
-    return batches.map(take, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    def __init__(self, samples: Samples, form: ImageForm, labels: np.ndarray | None = None) -> None:
+        if labels is None:
+            labels = samples.given if samples.targets is None else samples.targets
+        self._gather, self._form = _image_gatherer(samples.images), form
+        with tf.device("CPU:0"):
+            self._labels = tf.constant(labels)
+            self._ids = tf.constant(samples.ids.astype(np.int32))
+
+    def take(self, rows: Any) -> tuple[Any, Any, Any]:
+        """Image, label and id of the samples at positions `(n,)`."""
+        images = _formed(self._gather(rows), self._form)
+        return images, tf.gather(self._labels, rows), tf.gather(self._ids, rows)
+
+
+def _gathered(batches: Any, source: ImageSource) -> Any:
+    taken = batches.map(source.take, num_parallel_calls=tf.data.AUTOTUNE)
+    return taken.prefetch(tf.data.AUTOTUNE)
 
 
 def _image_gatherer(images: np.ndarray | ImageRows) -> Any:

@@ -37,7 +37,7 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.batch import Batch, columns, pad_rows
-from eactf.methods.clock import Ticks
+from eactf.methods.clock import with_clock
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
 from eactf.methods.prior import checked_prior
@@ -146,7 +146,7 @@ class Method(RestorableModel):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        self.build_optimizers()
 
     def fit(self, *arguments: Any, callbacks: Any = None, **settings: Any) -> Any:
         """As `keras.Model.fit`; the method's clock runs with the callbacks.
@@ -163,15 +163,7 @@ class Method(RestorableModel):
         if isinstance(data, (tf.data.Dataset, tf.distribute.DistributedDataset)):
             # Keras' own default is True, of which it then warns that it means nothing here.
             settings.setdefault("shuffle", False)
-        clock = Ticks()
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.callbacks.insert(0, clock)
-            clock.set_model(self)
-            clock.set_params(callbacks.params)
-        else:
-            listed = callbacks if isinstance(callbacks, Sequence) else [callbacks]
-            callbacks = [clock, *(callback for callback in listed if callback is not None)]
-        return super().fit(*arguments, callbacks=callbacks, **settings)
+        return super().fit(*arguments, callbacks=with_clock(self, callbacks), **settings)
 
     def evaluate(self, *arguments: Any, sample_weight: Any = None, **settings: Any) -> Any:
         """As `keras.Model.evaluate`; with weights the loss is the weighted mean."""
@@ -338,10 +330,15 @@ class Method(RestorableModel):
         )
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
 
-    def views_of(self, batch: Batch, make: Callable[[Tensor], Any] | None = None) -> Any:
-        """The views of a batch: `make_views` with `sample_keys` bound to the batch's ids."""
+    def views_of(
+        self, batch: Batch, make: Callable[[Tensor], Any] | None = None, view: int = 0
+    ) -> Any:
+        """The views of a batch: `make_views` with `sample_keys` bound to the batch's ids.
+
+        Another `view` makes others of the same images.
+        """
         make = self.make_views if make is None else make
-        with self.keys_of(batch):
+        with self.keys_of(batch, view):
             return make(batch.images)
 
     def make_views(self, images: Tensor) -> Any:
@@ -351,6 +348,10 @@ class Method(RestorableModel):
     def sample_scores(self, images: Tensor) -> Mapping[str, Tensor]:
         """What the method has to say of single images, `(n,)` float32 each, by name."""
         return {}
+
+    def build_optimizers(self) -> None:
+        """Make the optimizers' own variables, which otherwise the first step does."""
+        self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self) -> list[Any]:

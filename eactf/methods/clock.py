@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,14 @@ from keras import ops
 from eactf.methods.batch import Batch
 from eactf.methods.replicas import ReplicatedModel
 
-__all__ = ["ClockedModel", "Ticks"]
+__all__ = ["ClockedModel", "Ticks", "with_clock"]
 
 Tensor = Any
 
 _NO_CLOCK = -1
+
+_STREAMS_OF_A_VIEW = 64
+"""The views of one image draw from streams so far apart."""
 
 
 class Ticks(keras.callbacks.Callback):
@@ -30,10 +33,23 @@ class Ticks(keras.callbacks.Callback):
         self.model.end_epoch(epoch)
 
 
+def with_clock(model: ClockedModel, callbacks: Any) -> Any:
+    """`callbacks` as `fit` takes them, the clock of `model` before all others."""
+    clock = Ticks()
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.callbacks.insert(0, clock)
+        clock.set_model(model)
+        clock.set_params(callbacks.params)
+        return callbacks
+    listed = callbacks if isinstance(callbacks, Sequence) else [callbacks]
+    return [clock, *(callback for callback in listed if callback is not None)]
+
+
 class _Keys(threading.local):
     """The keys of the batch in work. Replicas are traced in threads of their own."""
 
     bound: Tensor | None = None
+    view: int = 0
 
 
 class ClockedModel(ReplicatedModel):
@@ -87,19 +103,21 @@ class ClockedModel(ReplicatedModel):
         ids = self._keys.bound
         if ids is None:
             ids = ops.arange(ops.shape(images)[0], dtype="int32")
+        stream += _STREAMS_OF_A_VIEW * self._keys.view
         row = [self.seed & 0x7FFFFFFF, stream, ops.cast(self.epoch.value, "int32")]
         columns = [ops.zeros_like(ids) + ops.cast(value, "int32") for value in row]
         return ops.stack([*columns, ops.cast(ids, "int32")], axis=1)
 
     @contextmanager
-    def keys_of(self, batch: Batch) -> Iterator[None]:
-        """Let `sample_keys` give those of the batch's samples."""
+    def keys_of(self, batch: Batch, view: int = 0) -> Iterator[None]:
+        """Let `sample_keys` give those of the batch's samples; another `view` other ones."""
         by_place = batch.ids is None or self.repeats_samples
         self._keys.bound = self._places(batch) if by_place else batch.ids
+        self._keys.view = view
         try:
             yield
         finally:
-            self._keys.bound = None
+            self._keys.bound, self._keys.view = None, 0
 
     def _places(self, batch: Batch) -> Tensor:
         """Keys for samples that ids do not tell apart: the step and the place in the batch."""

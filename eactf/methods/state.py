@@ -23,6 +23,11 @@ _EXTRA = "extra/"
 class RestorableModel(ClockedModel):
     """A model whose state can be taken out as arrays and put back."""
 
+    @property
+    def optimizers(self) -> tuple[Any, ...]:
+        """The optimizers that train the method, one a network; the first is the compiled one."""
+        return () if self.optimizer is None else (self.optimizer,)
+
     def extra_state(self) -> Mapping[str, np.ndarray]:
         """What the method remembers outside its variables, by name; each method says."""
         return {}
@@ -72,7 +77,7 @@ class RestorableModel(ClockedModel):
         """Every variable once. Names go by order: Keras' own count the layers of the process."""
         groups = {
             "model": [*self.variables, *self.extra_variables()],
-            "optimizer": self.optimizer.variables if self.optimizer is not None else [],
+            "optimizer": [variable for one in self.optimizers for variable in one.variables],
             "metrics": self.metrics_variables,
         }
         seen: set[int] = set()

@@ -14,7 +14,7 @@ def mean_pixel(classifier: keras.Model) -> float | list[float]:
     It becomes 0 after normalisation, which is what the papers' code fills erased blocks with.
     0.0 for a classifier without a `keras.layers.Normalization` of fixed mean.
     """
-    for layer in classifier.layers:
+    for layer in classifier._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is not None:
             return [float(value) for value in np.ravel(layer.input_mean)]
     return 0.0

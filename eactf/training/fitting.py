@@ -120,7 +120,7 @@ class Fitting:
         """Put the stored state back, once everything is there that has one."""
         method = self.session.method
         with self.session.strategy.scope():
-            method.optimizer.build(method.trainable_variables)
+            method.build_optimizers()
         few = self.session.data.validation.take(np.arange(1))
         steps = self.session.passing(few)
         method.evaluate(self.session.watched(few), steps=steps, verbose=0)  # builds the metrics

@@ -1,0 +1,137 @@
+"""A division says, network by network, which training labels are likely clean and which are kept.
+
+Methods of two networks make one between two epochs: each network's losses say how likely every
+label is clean, and what one of them keeps the other is trained on. NumPy only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Division", "area_under_curve"]
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """What each of K networks makes of the labels of N training samples of C classes.
+
+    `ids` is `(N,)`; `clean` `(N, K)` float64 in [0, 1] the probability that the label is clean, by
+    each network; `kept` `(N, K)` bool whether the network keeps the label; `thresholds` `(K, C)`
+    what `clean` must exceed in each class. `epoch` is the number of epochs trained before.
+    """
+
+    epoch: int
+    ids: np.ndarray
+    clean: np.ndarray
+    kept: np.ndarray
+    thresholds: np.ndarray
+
+    @property
+    def networks(self) -> int:
+        """How many networks divided."""
+        return int(self.clean.shape[1])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it but the ids, by name, as `from_arrays` takes it."""
+        return {
+            "division_epoch": np.array(self.epoch),
+            "division_clean": self.clean,
+            "division_kept": self.kept,
+            "division_thresholds": self.thresholds,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], ids: np.ndarray) -> Division | None:
+        """The division that `arrays` tells of; None where there is none among them."""
+        if "division_epoch" not in arrays:
+            return None
+        clean, kept, thresholds = (
+            np.array(arrays[f"division_{name}"]) for name in ("clean", "kept", "thresholds")
+        )
+        return cls(int(arrays["division_epoch"]), ids, clean, kept, thresholds)
+
+    def figures(
+        self, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """What each network's division is worth, a dictionary a network.
+
+        `given` `(N,)` are the labels as classes, `truth` `(N,)` the true classes where they are
+        known, -1 for a sample whose truth is not. `kept` is how many labels are kept,
+        `kept_per_class` how many of each given class, `thresholds` by class. Of those with a known
+        truth: `precision`, the share of right labels among the kept ones, `recall`, the share of
+        the right labels that is kept, and `area_under_curve` of the clean probability. A figure
+        that is not defined (no label is wrong, or none kept) is None.
+        """
+        return [
+            self._figures_of(number, given, truth, class_names) for number in range(self.networks)
+        ]
+
+    def _figures_of(
+        self, number: int, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]
+    ) -> dict[str, Any]:
+        kept, clean = self.kept[:, number], self.clean[:, number]
+        counts = np.bincount(given[kept], minlength=len(class_names))
+        figures: dict[str, Any] = {
+            "kept": int(kept.sum()),
+            "kept_per_class": dict(zip(class_names, counts.tolist(), strict=True)),
+            "thresholds": dict(zip(class_names, self.thresholds[number].tolist(), strict=True)),
+        }
+        if truth is None or not (known := truth >= 0).any():
+            return figures
+        right = (given == truth)[known]
+        return {
+            **figures,
+            "precision": _share(right, of=kept[known]),
+            "recall": _share(kept[known], of=right),
+            "area_under_curve": area_under_curve(clean[known], right),
+        }
+
+    def csv_text(self, names: np.ndarray | None = None) -> str:
+        """A table with a row a sample: id, clean probability by each network, kept by each.
+
+        `names` `(N,)` are file names, where there are any.
+        """
+        numbers = range(1, self.networks + 1)
+        columns: dict[str, Any] = {"id": self.ids.tolist()}
+        if names is not None:
+            columns["name"] = names.tolist()
+        for number in numbers:
+            columns[f"clean_{number}"] = [f"{value:.6g}" for value in self.clean[:, number - 1]]
+        for number in numbers:
+            columns[f"kept_{number}"] = self.kept[:, number - 1].astype(int).tolist()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        return text.getvalue()
+
+
+def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """The area under the receiver operating characteristic of `scores` `(n,)`.
+
+    The probability that a positive sample scores higher than a negative one, ties counting one
+    half; `positive` is `(n,)` bool. None where all or none are positive.
+
+    >>> area_under_curve(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False]))
+    0.875
+    """
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if not positives or not negatives:
+        return None
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - counts
+    ranks = (below + (counts + 1) / 2)[place]  # from 1, equal scores share the middle one
+    wins = ranks[positive].sum() - positives * (positives + 1) / 2
+    return float(wins / (positives * negatives))
+
+
+def _share(chosen: np.ndarray, of: np.ndarray) -> float | None:
+    """The share of `chosen` among the samples `of`; None where there are none."""
+    return float(chosen[of].mean()) if of.any() else None

@@ -1,0 +1,216 @@
+"""DivideMix's step: labels refined and guessed by two networks, and images mixed (section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+from keras import ops
+
+from eactf import losses
+from eactf.methods.batch import Batch, pad_rows
+from eactf.methods.dividing import DividingMethod
+from eactf.nn.beta import beta_quantiles, larger_share
+from eactf.nn.counter_random import uniform
+from eactf.nn.normalization import weighing_rows
+from eactf.schedules import ramp_up
+
+__all__ = ["MixingMethod"]
+
+Tensor = Any
+
+_MIX, _ORDER = 9, 10
+"""Streams of random draws: how much is mixed, and with whom."""
+
+
+class MixingMethod(DividingMethod):
+    """A dividing method whose steps may be DivideMix's; `start_mixing` says how they are made."""
+
+    def start_mixing(
+        self,
+        *,
+        unlabelled_weight: float,
+        ramp: float,
+        alpha: float,
+        temperature: float,
+        guess: str,
+        forward_unlabelled: bool,
+    ) -> None:
+        """Take the settings of the step."""
+        self.unlabelled_weight = float(unlabelled_weight)
+        self.ramp = float(ramp)
+        self.alpha = float(alpha)
+        self.temperature = float(temperature)
+        self.guess = guess
+        self.forward_unlabelled = bool(forward_unlabelled)
+        self._quantiles = beta_quantiles(self.alpha)
+
+    @property
+    def mixes_labelled_only(self) -> bool:
+        """Whether the images whose labels were set aside are only mixed into the others."""
+        return self.unlabelled_weight == 0.0 and not self.forward_unlabelled
+
+    def further_loss(self, images: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """What a method adds to the loss, of a view of the labelled images, and its parts.
+
+        `images` are the real rows of this replica's `batch`; means over them.
+        """
+        return ops.zeros(()), {}
+
+    def mixing_step(self, data: Any, prior: Any = None) -> Mapping[str, Tensor]:
+        """One step of the network that is trained; the other one stands still."""
+        labelled, clean, unlabelled = self.unpack_divided(data)
+        images = self.both_views(labelled, unlabelled)
+        own, guessed = self.guesses(images)
+        hard = self.one_hot(labelled.real(labelled.labels))
+        refined = losses.refined_targets(hard, clean, sum(own) / 2.0, self.temperature)
+        guessed_rows = losses.guessed_targets(guessed, self.temperature)
+        targets = [refined, refined, guessed_rows, guessed_rows]
+        batches = [labelled, labelled, unlabelled, unlabelled]
+        everyone = [self.over_all_replicas(p, b) for p, b in zip(images, batches, strict=True)]
+        all_targets = [self.over_all_replicas(p, b) for p, b in zip(targets, batches, strict=True)]
+        counts = [ops.shape(part)[0] for part in everyone]
+        labelled_rows, total = counts[0] + counts[1], sum(counts)
+        permutation, coefficient = self.draw_mixture(total)
+        mixed_targets = losses.mixed(ops.concatenate(all_targets), permutation, coefficient)
+        mixed_images = losses.mixed(ops.concatenate(everyone), permutation, coefficient)
+        places = self._own_places(batches, counts)
+        if self.mixes_labelled_only:
+            places, total = places[: 2 * labelled.count], labelled_rows
+            mixed_targets = mixed_targets[:total]
+        rows = ops.take(mixed_images, places, axis=0)
+        weight = self.ramped_unlabelled_weight()
+        share = ops.cast(ops.shape(rows)[0], "float32") / ops.cast(total, "float32")
+
+        def objective() -> tuple[Tensor, Any]:
+            logits = self._spread(self._padded_logits(rows, training=True), places, total)
+            loss, parts = losses.dividemix_loss(logits, mixed_targets, labelled_rows, weight, prior)
+            if self.prior_adjustment > 0.0:
+                plain, logits = parts["labelled"], self.adjusted(logits[:labelled_rows])
+                adjusted = losses.soft_cross_entropy(logits, mixed_targets[:labelled_rows])
+                loss, parts = loss + adjusted - plain, {**parts, "labelled": adjusted}
+            further, its_parts = self.further_loss(images[0], labelled)
+            # The rest of the loss is of all replicas' rows, this of the own ones.
+            loss = loss + further * ops.divide_no_nan(labelled.share, share)
+            return loss, {"loss": loss, **parts, **its_parts}
+
+        parts = self.minimize_own(objective, share)
+        seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))
+        return self.report(labelled, seen, {**parts, "unlabelled_weight": weight})
+
+    # What a step is made of.
+
+    def unpack_divided(self, data: Any) -> tuple[Batch, Tensor, Batch]:
+        """The labelled part of this replica, how likely its labels are clean, the unlabelled one.
+
+        Unlabelled samples may come more than once in an epoch: their draws go by step and place.
+        """
+        known, clean, (images, ids) = data
+        labelled = self.unpack(known)
+        # Labels of noughts stand for those that were set aside, which are not there.
+        nothing = ops.zeros_like(ids)
+        unlabelled = replace(self.unpack((images, nothing, ids)), ids=None)
+        return labelled, ops.cast(clean, "float32"), unlabelled
+
+    def both_views(self, labelled: Batch, unlabelled: Batch) -> list[Tensor]:
+        """Two views of the labelled images and two of the unlabelled ones, real rows only."""
+        return [
+            batch.real(self.views_of(batch, view=self.view(number)))
+            for number, batch in enumerate([labelled, labelled, unlabelled, unlabelled])
+        ]
+
+    def guesses(self, images: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Probabilities of the labelled views by the trained network, of the others by both.
+
+        No gradient passes. In evaluation mode all go through the network at once.
+        """
+        other = self.opened_networks[1 - self.trained]
+        x1, x2, u1, u2 = images
+        if self.guess == "evaluation":
+            sizes = [ops.shape(part)[0] for part in images]
+            found = self._padded_logits(ops.concatenate(list(images)), training=False)
+            own_x1, own_x2, own_u1, own_u2 = tf.split(found, sizes)
+        else:
+            # The published order: each view by itself, with batch statistics of its own.
+            own_u1, own_u2 = (self._batch_logits(part) for part in (u1, u2))
+            own_x1, own_x2 = (self._batch_logits(part) for part in (x1, x2))
+        both = self._padded_logits(ops.concatenate([u1, u2]), training=False, network=other)
+        other_u1, other_u2 = tf.split(both, [ops.shape(u1)[0], ops.shape(u2)[0]])
+        own = [ops.softmax(logits) for logits in (own_x1, own_x2)]
+        guessed = [ops.softmax(logits) for logits in (own_u1, own_u2, other_u1, other_u2)]
+        return [ops.stop_gradient(p) for p in own], [ops.stop_gradient(p) for p in guessed]
+
+    def draw_mixture(self, total: Tensor) -> tuple[Tensor, Tensor]:
+        """With which of `total` rows each is mixed, and the coefficient: functions of the step."""
+        iterations = ops.cast(self.optimizers[self.trained].iterations, "int32")
+        step = ops.stack([ops.cast(self.seed & 0x7FFFFFFF, "int32"), iterations])
+        place = ops.arange(total, dtype="int32")
+        ones = ops.ones_like(place)
+        keys = ops.stack([ones * step[0], ones * self.view(_ORDER), ones * step[1], place], axis=1)
+        permutation = ops.argsort(uniform(keys, 1)[:, 0])
+        key = ops.stack([step[0], ops.cast(self.view(_MIX), "int32"), step[1]])[None]
+        return ops.cast(permutation, "int32"), larger_share(uniform(key, 1)[0, 0], self._quantiles)
+
+    def ramped_unlabelled_weight(self) -> Tensor:
+        """lambda_u of this step, a scalar."""
+        if self.ramp == 0.0 or self.unlabelled_weight == 0.0:
+            return ops.convert_to_tensor(self.unlabelled_weight, "float32")
+        return self.unlabelled_weight * ramp_up(self.progress, self.warm_up, self.ramp)
+
+    def _own_places(self, batches: Sequence[Batch], counts: Sequence[Tensor]) -> Tensor:
+        """Where this replica's rows stand among all replicas', part by part."""
+        before, places = ops.zeros((), "int32"), []
+        for batch, count in zip(batches, counts, strict=True):
+            places.append(before + batch.first + ops.arange(batch.count, dtype="int32"))
+            before = before + count
+        return ops.concatenate(places)
+
+    def padded_outputs(
+        self, rows: Tensor, *, training: bool, network: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features and logits of rows by the trained network, or by another one.
+
+        Of no rows they are those of a blank one: kernels of nothing are errors.
+        """
+        network = self.opened_networks[self.trained] if network is None else network
+        padding = ops.cast(ops.equal(ops.shape(rows)[0], 0), "int32")
+        features, logits = network(pad_rows(rows, padding), training=training)
+        return features, ops.cast(logits, "float32")
+
+    def _padded_logits(self, rows: Tensor, *, training: bool, network: Any = None) -> Tensor:
+        """Logits `(n, classes)` of rows, of none as well."""
+        found = self.padded_outputs(rows, training=training, network=network)[1]
+        return found[: ops.shape(rows)[0]]
+
+    def _batch_logits(self, rows: Tensor) -> Tensor:
+        """Logits in training mode, which moves the running statistics too; of no rows, none."""
+        classes = self.classifier.output_shape[-1]
+        if self._replicas() > 1:
+            with weighing_rows(ops.cast(ops.shape(rows)[0] > 0, "float32")):
+                return self._padded_logits(rows, training=True)
+        return tf.cond(
+            ops.shape(rows)[0] > 0,
+            lambda: self._padded_logits(rows, training=True),
+            lambda: tf.zeros((0, classes)),
+        )
+
+    def _spread(self, rows: Tensor, places: Tensor, total: Tensor) -> Tensor:
+        """This replica's rows and all others', each in its place among `total`."""
+        if self._replicas() == 1:
+            return rows
+        shape = tf.concat([[total], tf.shape(rows)[1:]], axis=0)
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce("sum", tf.scatter_nd(places[:, None], rows, shape))
+
+    def mixing_config(self) -> dict[str, Any]:
+        """The settings that `start_mixing` took."""
+        return {
+            "unlabelled_weight": self.unlabelled_weight,
+            "ramp": self.ramp,
+            "alpha": self.alpha,
+            "temperature": self.temperature,
+            "guess": self.guess,
+            "forward_unlabelled": self.forward_unlabelled,
+        }

@@ -1,0 +1,236 @@
+"""Methods that say themselves what an epoch consists of: how many steps, on which samples.
+
+They choose among the training samples between epochs, so `fit` needs all of them, not a stream of
+batches: arrays, a data set that is read once, or what `attach` was given. An epoch is a list of
+phases, in each of which one network is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from eactf.methods.base import Method
+from eactf.methods.batch import Batch
+from eactf.methods.clock import with_clock
+from eactf.methods.training_rows import Phase, TrainingRows, rows_of
+from eactf.methods.weights import as_sample_weights, refuse_integer_weights
+
+__all__ = ["PlannedMethod"]
+
+Tensor = Any
+
+
+class PlannedMethod(Method):
+    """A method whose epochs are made of phases; each says what they are in `phases`.
+
+    `trained` is the number of the network that the running step trains, from 0. Steps of one phase
+    share a graph, whatever samples they take.
+    """
+
+    def start_clock(self, seed: int) -> None:
+        super().start_clock(seed)
+        self._phase_start = self._counter("phase_start")
+        self._phase_steps = self._counter("phase_steps", -1)
+        self.trained = 0
+        self.rows: TrainingRows | None = None
+        self._phases: Sequence[Phase] = ()
+        self._taken = 0
+        self._watchers: list[keras.callbacks.Callback] = []
+
+    def phases(self, epoch: int, rows: TrainingRows) -> Sequence[Phase]:
+        """What `epoch`, from 0, consists of; each method says."""
+        raise NotImplementedError(f"{type(self).__name__} has no phases")
+
+    def counted_steps(self, phase: Phase) -> int:
+        """What the fraction of an epoch is counted in: the steps of the phase."""
+        return phase.steps
+
+    def attach(self, rows: TrainingRows) -> None:
+        """Train on these samples from now on: `fit` is then called without any."""
+        self.rows = rows
+
+    def steps_in(self, epoch: int) -> int:
+        """The steps of the next epoch to be trained, whose number from 0 is `epoch`."""
+        return sum(phase.steps for phase in self.phases(epoch, self._attached()))
+
+    def images_in(self, epoch: int) -> int:
+        """How many images the steps of that epoch take."""
+        return sum(phase.images for phase in self.phases(epoch, self._attached()))
+
+    @property
+    def progress(self) -> Tensor:
+        """As every method's; the fraction is that of the running phase."""
+        done = ops.cast(self.optimizers[self.trained].iterations, "int32") - self._phase_start.value
+        steps = ops.cast(self._phase_steps.value, "float32")
+        fraction = ops.cast(done, "float32") / ops.maximum(steps, 1.0)
+        epochs = ops.cast(self.epoch.value, "float32") + ops.minimum(fraction, 1.0)
+        return ops.where(steps < 0, float("inf"), epochs)
+
+    def fit(  # type: ignore[override]  # the first two by name, as Keras has them
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        first_step: int = 0,
+        callbacks: Any = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **settings: Any,
+    ) -> Any:
+        """As `keras.Model.fit`, with all training samples at hand.
+
+        `x` and `y` are arrays of images and labels, or `x` a data set that yields `(image, label)`
+        or `(image, label, id)` in batches and ends, which is read into memory; neither where rows
+        are attached. `batch_size` (32 where not given) is what the method calls a batch.
+        `first_step` leaves out steps of the first epoch that were taken before. Of Keras' settings
+        those of validation are taken. Raises `ValueError` for others, and for `steps_per_execution`
+        above 1.
+        """
+        if x is not None:
+            weights = as_sample_weights(sample_weight)
+            self.attach(rows_of(x, y, batch_size=batch_size or 32, seed=self.seed, weights=weights))
+        self._refuse(settings)
+        self._weigh_classes(class_weight)
+        refuse_integer_weights(settings.get("validation_data"))
+        told = _OneTraining(
+            with_clock(self, callbacks),
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=1 if verbose == "auto" else verbose,
+            epochs=epochs,
+            steps=None,
+        )
+        self._watchers = [one for one in told.callbacks if _watches_predictions(one)]
+        for epoch in range(initial_epoch, epochs):
+            self._fit_epoch(epoch, first_step, told, settings)
+            first_step = 0
+            if self.stop_training:
+                break
+        told.end()
+        return self.history
+
+    def _fit_epoch(
+        self, epoch: int, first_step: int, told: _OneTraining, settings: dict[str, Any]
+    ) -> None:
+        rows = self._attached()
+        self._phases = self.phases(epoch, rows)
+        self._taken = first_step
+        steps = sum(phase.steps for phase in self._phases) - first_step
+        told.set_params({**told.params, "steps": steps})
+        # Past `Method.fit`, whose part is done for all epochs above.
+        keras.Model.fit(
+            self,
+            rows.batches(self._phases, first_step, self.distribute_strategy),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            steps_per_epoch=steps,
+            callbacks=told,
+            shuffle=False,
+            **settings,
+        )
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """As every method's, a function a network, which take turns as the phases say."""
+        if force or self.train_function is None:
+            functions = []
+            for _ in self.optimizers:
+                super().make_train_function(force=True)
+                functions.append(self.train_function)
+            self.train_function = self._in_turn(functions)
+        return self.train_function
+
+    def _in_turn(self, functions: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+        def step(iterator: Any) -> Any:
+            self._turn()
+            return functions[self.trained](iterator)
+
+        return step
+
+    def _turn(self) -> None:
+        """Let the step that comes be one of its phase; outside `fit` `trained` stays as it is."""
+        step = self._taken
+        for phase in self._phases:
+            if step < phase.steps:
+                self.trained = phase.network
+                if step == 0:
+                    self._start_phase(phase)
+                break
+            step -= phase.steps
+        self._taken += 1
+
+    def _start_phase(self, phase: Phase) -> None:
+        iterations = self.optimizers[phase.network].iterations
+        self._phase_start.assign(ops.cast(iterations, "int32"))
+        self._phase_steps.assign(self.counted_steps(phase))
+
+    def _attached(self) -> TrainingRows:
+        if self.rows is None:
+            raise ValueError(
+                f"{type(self).__name__} has no training samples: give fit images and labels, or a "
+                "data set that yields both"
+            )
+        return self.rows
+
+    def _refuse(self, settings: dict[str, Any]) -> None:
+        known = {
+            "validation_data",
+            "validation_steps",
+            "validation_batch_size",
+            "validation_freq",
+            "shuffle",
+        }
+        others = [name for name in settings if name not in known]
+        if others:
+            raise ValueError(
+                f"{type(self).__name__} decides itself what an epoch consists of: fit takes no "
+                f"{', '.join(others)}"
+            )
+        settings.pop("shuffle", None)
+        if self.steps_per_execution != 1:
+            raise ValueError(f"{type(self).__name__} needs compile(steps_per_execution=1)")
+
+    def _places(self, batch: Batch) -> Tensor:
+        """As every method's, by the steps of the network that is trained."""
+        place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
+        return place + ops.cast(self.optimizers[self.trained].iterations, "int32") * 65_536
+
+    def _label_form(self, iterator: Any) -> Any:
+        labels = self._attached().labels
+        dtype = keras.backend.standardize_dtype(labels.dtype)
+        return keras.KerasTensor((None, *labels.shape[1:]), dtype)
+
+
+class _OneTraining(keras.callbacks.CallbackList):
+    """Lets a call of Keras' `fit` for each epoch be one training to the callbacks."""
+
+    _begun = False
+    _last: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self._begun:
+            self._begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._last = logs
+
+    def end(self) -> None:
+        """Tell of the end of the training, which begun with the first epoch."""
+        if self._begun:
+            super().on_train_end(self._last)
+
+
+def _watches_predictions(callback: Any) -> bool:
+    """Whether a callback of `fit` is to see the passes between epochs: an interrupt stops them."""
+    is_display = isinstance(callback, (keras.callbacks.ProgbarLogger, keras.callbacks.History))
+    plain = keras.callbacks.Callback.on_predict_batch_end
+    return not is_display and type(callback).on_predict_batch_end is not plain
