@@ -16,7 +16,7 @@ from eactf.recipe import ResolvedRecipe
 
 __all__ = ["refuse_planted_noise"]
 
-_PLANTED = ("symmetric", "pair", "matrix")
+_PLANTED = ("symmetric", "pair", "matrix", "machine")
 
 
 def refuse_planted_noise(resolved: ResolvedRecipe) -> None:
@@ -36,9 +36,9 @@ def refuse_planted_noise(resolved: ResolvedRecipe) -> None:
         return
     if _is_published(Path(path)):
         return
-    share = "" if noise.kind == "matrix" else f" {noise.rate:.0%}"
+    share = f"{noise.rate:.0%}" if noise.kind in ("symmetric", "pair") else "some"
     raise UsageError(
-        f"the recipe {resolved.name} makes{share} of the training labels wrong on purpose, to"
+        f"the recipe {resolved.name} makes {share} of the training labels wrong on purpose, to"
         f" measure methods by; {path} is data of your own",
         hint="to train on the labels as they are: --set noise.kind=none, or leave --recipe out\n"
         f"  to plant wrong labels all the same: --set noise.kind={noise.kind}",

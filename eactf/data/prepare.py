@@ -15,7 +15,7 @@ from eactf.errors import DataError, UsageError
 from eactf.faces import drawn_face_dataset
 from eactf.foreign import reason_of
 from eactf.intake.two_classes import one_class_fix, only_class
-from eactf.noise import NoiseManifest, apply_noise
+from eactf.noise import NoiseManifest, apply_noise, machine_notices
 from eactf.packed import open_packed
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe
@@ -121,6 +121,8 @@ def _add_noise(
         clean = train.given if train.clean is None else train.clean
         return train, NoiseManifest(class_names, train.ids, train.given, clean, "none")
     matrix = noise.matrix
+    for notice in machine_notices(class_names) if noise.kind == "machine" else ():
+        console.warn(notice)
     if noise.kind == "matrix" and noise.path is not None:
         matrix = _read_matrix(Path(noise.path))
     return apply_noise(
@@ -133,6 +135,7 @@ def _add_noise(
         labels_name=noise.labels,
         path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
         matrix=None if matrix is None else np.asarray(matrix),
+        strength=noise.strength if noise.kind == "machine" else None,
         base=noise.base,
         file_classes=noise.classes,
         most_wrong=noise.most_wrong,

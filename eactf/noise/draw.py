@@ -15,8 +15,11 @@ from eactf.packed.hashing import uniform
 
 __all__ = ["COUNTS", "KINDS", "draw_noise", "noise_matrix", "realised_rate"]
 
-KINDS = ("symmetric", "pair", "matrix", "human", "file")
-"""The kinds of noise; `human` and `file` take labels that exist, see `apply_noise`."""
+KINDS = ("symmetric", "pair", "matrix", "machine", "human", "file")
+"""The kinds of noise; `human` and `file` take labels that exist, see `apply_noise`.
+
+`machine` is drawn as `matrix` from `machine_law`.
+"""
 
 COUNTS = ("bernoulli", "exact")
 

@@ -148,9 +148,10 @@ class DataSettings(Section):
 class NoiseSettings(Section):
     """Wrong labels put into the training split, or a label set that has them already."""
 
-    kind: Literal["none", "symmetric", "pair", "matrix", "human", "file"] = Field(
+    kind: Literal["none", "symmetric", "pair", "matrix", "machine", "human", "file"] = Field(
         default="none",
-        description="how labels go wrong; human: those of noise.labels, file: of noise.path",
+        description="how labels go wrong; machine: as a network that learned elsewhere mislabels"
+        " expressions, human: those of noise.labels, file: of noise.path",
     )
     preset: Literal["paper-eac"] | None = Field(
         default=None, description="a published procedure: sets kind, count and include_true"
@@ -163,6 +164,12 @@ class NoiseSettings(Section):
     )
     include_true: Annotated[bool, Only("kind", "symmetric")] = Field(
         default=False, description="whether the class drawn may be the true one"
+    )
+    strength: Annotated[float, Only("kind", "machine")] = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="how much of the machine's law: 1 has 22.7 % of RAF-DB's labels wrong, 0 none",
     )
     seed: Seed | None = Field(
         default=None, description="seed of the noise; null: the recipe's seed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,15 @@ def test_ones_own_data_is_refused_with_what_to_set_instead(packed, tmp_path):
         check("quickstart", path, "noise.kind=none")
         check("quickstart", path, "noise.kind=symmetric")
         check("quickstart", path, "noise.rate=0.1")
+        check("quickstart", path, "noise.kind=machine")
+
+
+def test_planted_noise_without_a_rate_is_refused_as_well(packed):
+    resolved = load_recipe("quickstart", ("noise.kind=machine",), data_settings(packed()))
+    unasked = dict.fromkeys(resolved.sources, "the recipe")
+    with pytest.raises(UsageError, match="makes some of the training labels wrong") as caught:
+        refuse_planted_noise(replace(resolved, sources=unasked))
+    assert "--set noise.kind=machine" in (caught.value.hint or "")
 
 
 def test_a_recipe_without_planted_noise_trains_on_any_data(packed):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from eactf.data.prepare import prepare_data
 from eactf.errors import DataError, RecipeError, UsageError
+from eactf.noise import machine_law
 from eactf.packed import write_packed
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import load_recipe
@@ -112,6 +113,21 @@ def test_a_noise_matrix_is_read_from_a_file(pack, tmp_path):
     (tmp_path / "m.json").write_text(json.dumps({"matrix": matrix}))
     data = prepared(path, "noise.kind=matrix", f"noise.path={tmp_path / 'm.json'}")
     np.testing.assert_array_equal(data.train.given, (np.arange(40) + 1) % 4)
+
+
+def test_machine_noise_goes_by_the_datas_class_names_and_says_what_they_lack(pack, capsys):
+    path = pack(train=samples(4000), validation=samples(12, 5000))
+    data = prepared(path, "noise.kind=machine", "noise.strength=0.5")
+    law = machine_law(NAMES, 0.5)
+    assert data.manifest.realised == pytest.approx(1 - np.diag(law).mean(), abs=0.02)
+    assert (data.manifest.kind, data.manifest.requested) == ("machine", None)
+    assert "the data has no fear, disgust, anger" in capsys.readouterr().err
+    np.testing.assert_array_equal(data.validation.given, np.arange(12) % 4)
+
+
+def test_no_notice_of_machine_noise_where_there_is_none(pack, capsys):
+    prepared(pack(train=samples(40), validation=samples(12, 100)))
+    assert "machine" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["{", "[[1, 0], 3]", '{"rows": []}', '[["a"]]'])

@@ -30,6 +30,21 @@ FAULTS = [
     ("noise: {kind: matrix}", "noise.matrix", "missing key", 1, "noise.path"),
     ("noise: {rate: 0.3}", "noise.rate = 0.3", "has no effect", 1, "symmetric or pair"),
     (
+        "noise: {kind: machine, rate: 0.3}",
+        "noise.rate = 0.3",
+        "has no effect",
+        1,
+        "here kind = machine",
+    ),
+    (
+        "noise: {kind: machine, strength: 20}",
+        "noise.strength = 20",
+        "out of range",
+        1,
+        "0 <= strength <= 1",
+    ),
+    ("noise: {strength: 0.5}", "noise.strength = 0.5", "has no effect", 1, "kind = machine"),
+    (
         "noise: {kind: matrix, matrix: [[1, 0], [0.5, 0.4]]}",
         "noise.matrix = [[1, 0], [0.5, 0.4]]",
         "not a noise matrix",

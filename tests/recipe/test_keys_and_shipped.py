@@ -41,6 +41,7 @@ def test_every_key_of_a_recipe_is_described_with_type_default_and_help() -> None
     ("key", "kind", "default"),
     [
         ("noise.rate", "0 <= float < 1", "0.0"),
+        ("noise.strength", "0 <= float <= 1", "1.0"),
         ("noise.seed", "0 <= int <= 2147483647 or null", "null"),
         ("train.epochs", "int >= 1", "60"),
         ("train.xla", "true | false", "false"),
@@ -63,6 +64,7 @@ def test_a_row_shows_type_range_and_default(key: str, kind: str, default: str) -
 def test_a_key_of_one_method_or_one_choice_says_so() -> None:
     assert describe_keys("method.pair")[0].help.endswith("(name: eac)")
     assert describe_keys("noise.rate")[0].help.endswith("(kind: symmetric or pair)")
+    assert describe_keys("noise.strength")[0].help.endswith("(kind: machine)")
     assert "name:" not in describe_keys("method.corruptions")[0].help
     assert "name:" not in describe_keys("method.crop_padding")[0].help
 
