@@ -341,6 +341,10 @@ class ReportSettings(Section):
         default=False,
         description="also tell the epoch best on the judged split itself: optimistic, chosen on it",
     )
+    every_epoch: bool = Field(
+        default=False,
+        description="judge after every epoch: recalls and confusion matrix, in judged.jsonl",
+    )
 
 
 class Recipe(Section):
