@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from keras import ops
 
 from eactf import losses
+from eactf.division import kept_figures
 from eactf.methods.arguments import check_arguments
 from eactf.methods.batch import Batch
 from eactf.methods.memory import SampleMemory
@@ -62,8 +63,8 @@ class CoTeaching(PairMethod):
     sum(w * loss) / sum(w) of those. The choice goes by the loss alone. Classes that are hard or
     rare have the larger losses and starve first: where recalls differ, look at `selection`.
 
-    `selection` says which labels each network kept in the last whole epoch; with the truth at hand
-    its precision is the published "pure ratio".
+    `selection` says which labels each network kept in the last whole epoch. A run's records have
+    its figures (`epoch_record`), with the truth at hand the published "pure ratio" too.
 
     Logs `loss`, the mean of `loss_1` and `loss_2`, those of the two networks, `forget_rate`, and
     `agreement`, the share of images for which both predict the same class (towards 1 the two have
@@ -233,6 +234,20 @@ class CoTeaching(PairMethod):
             running = self.memory.table("running")["running"]
             self.memory.set("whole", running)
             self.memory.set("running", np.zeros_like(running))
+
+    def epoch_record(
+        self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """What each network kept, `kept_1` a share; `precision_1` is its "pure ratio"."""
+        found: dict[str, Any] = {}
+        if self.memory is None or self.selection is None:
+            return found
+        kept = self.selection[np.searchsorted(self.memory.table()["id"], ids)]
+        for number, own in enumerate(kept.T, start=1):
+            figures = kept_figures(own, given, truth, class_names)
+            figures["kept"] /= len(ids)
+            found |= {f"{name}_{number}": value for name, value in figures.items()}
+        return found
 
     def get_config(self) -> dict[str, Any]:
         return {
