@@ -55,7 +55,7 @@ class CoTeaching(PairMethod):
     - `first_epoch`: number of the first epoch in the rise; 1: as published, so that it leaves some
       out already. With 0 it leaves none out.
     - `flip_probability`, `erasing` and `augmentation` are CrossEntropy's; by default images are
-      taken as they are, as published. (A recipe mirrors and erases unless told otherwise.)
+      taken as they are, as published.
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment and how often each class is
       given as a label (see `Method`). It acts on the cross-entropy, by which labels are chosen too.
 

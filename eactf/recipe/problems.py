@@ -54,7 +54,9 @@ def _path(location: tuple[int | str, ...]) -> KeyPath:
         if not isinstance(part, str):
             break
         owners = sections_at(path)
-        if len(owners) > 1 and part in {owner.model_fields["name"].default for owner in owners}:
+        # Sections below the methods' own may be several too, and have no names.
+        named = [owner for owner in owners if "name" in owner.model_fields]
+        if len(owners) > 1 and part in {owner.model_fields["name"].default for owner in named}:
             continue
         path = (*path, part)
     return path
