@@ -26,6 +26,12 @@ METHODS = {
     "attention_consistency": (),
     "scn": ("method.relabel_epoch=1", "method.relabel_margin=0.01"),
     "rul": ("method.embedding=8", "train.precision=mixed_float16"),
+    "co_teaching": (
+        "method.gradual=2",
+        "schedule.kind=linear",
+        "schedule.constant_epochs=1",
+        "schedule.beta_1=0.1",
+    ),
 }
 STEPS = 3
 SETTINGS = (
