@@ -13,9 +13,12 @@ from eactf.schedules import forget_rates
 RATE = 0.25
 
 
-def built(classifier, second=None, rate=RATE, compiled=None, **settings):
-    model = eactf.CoTeaching(classifier, second, **settings)
-    model.compile(optimizer=eactf.optimizers.SGD(rate), **(compiled or {}))
+WITHOUT_GRAPHS = {"run_eagerly": True}  # building them takes longer than most of these steps
+
+
+def built(classifier, rate=RATE, compiled=WITHOUT_GRAPHS, **settings):
+    model = eactf.CoTeaching(classifier, **settings)
+    model.compile(optimizer=eactf.optimizers.SGD(rate), **compiled)
     return model
 
 
@@ -57,7 +60,7 @@ def test_with_nothing_left_out_it_is_two_runs_of_cross_entropy(tiny_classifier, 
         copy.set_weights(network.get_weights())
     for copy in alone:
         single = eactf.CrossEntropy(copy, flip_probability=0.0, erasing=eactf.Erasing(0.0))
-        single.compile(optimizer=eactf.optimizers.SGD(RATE))
+        single.compile(optimizer=eactf.optimizers.SGD(RATE), **WITHOUT_GRAPHS)
         single.fit(images, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
     model.fit(images, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
     for copy, network in zip(alone, model.networks, strict=True):
@@ -103,7 +106,8 @@ def test_the_share_left_out_rises_from_epoch_to_epoch_in_one_graph(
     tiny_classifier, faces, settings, expected
 ):
     images, labels = faces(4)
-    model = built(tiny_classifier(), rate=0.0, **{"forget_rate": 0.6, "gradual": 4} | settings)
+    settings = {"forget_rate": 0.6, "gradual": 4} | settings
+    model = built(tiny_classifier(), rate=0.0, compiled={}, **settings)
     traces, step = [], model.train_step
     model.train_step = lambda data: traces.append(1) or step(data)
     told = model.fit(images, labels, epochs=5, verbose=0).history["forget_rate"]
