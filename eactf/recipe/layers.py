@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eactf.only import Only
+from eactf.only import Anew, Only
 from eactf.recipe.keys import sections_at
 from eactf.recipe.method_settings import method_name
 from eactf.recipe.schema import PRESETS
@@ -31,12 +31,14 @@ class Layers:
     """Settings by path, later ones over earlier ones.
 
     `places` tells where a section or a refused key stands; `dropped` lists the keys of the file
-    that a choice made over it has left without a meaning.
+    that a choice made over it has left without a meaning; `replaced` is what the file had where
+    something was set over it.
     """
 
     settings: dict[KeyPath, Setting] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
     dropped: list[KeyPath] = field(default_factory=list)
+    replaced: dict[KeyPath, Any] = field(default_factory=dict)
 
     def put(self, path: KeyPath, value: Any, where: str, *, override: bool) -> None:
         """Set a value; a mapping sets each of its keys and leaves their neighbours alone."""
@@ -46,6 +48,8 @@ class Layers:
                 self.put((*path, str(key)), inner, where, override=override)
             return
         if override:
+            if path in self.settings:
+                self.replaced.setdefault(path, self.settings[path].value)
             self._clear(path)
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         self.settings[path] = Setting(plain, where, override)
@@ -103,9 +107,12 @@ class Layers:
         chosen = [model for model in models if model.model_fields["name"].default == name]
         if not chosen:
             return
+        is_other = self.replaced.get(("method", "name"), method_name({})) != name
         for path in self._of_file(("method",)):
             known = any(path[1] in model.model_fields for model in models)
-            if known and path[1] not in chosen[0].model_fields:
+            own = chosen[0].model_fields.get(path[1])
+            begins_anew = own is not None and is_other and Anew.among(own.metadata)
+            if known and (own is None or begins_anew):
                 self._drop(path)
 
     def _drop_keys_against_preset(self) -> None:
