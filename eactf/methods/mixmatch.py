@@ -93,8 +93,8 @@ class MixingMethod(DividingMethod):
                 loss, parts = loss + adjusted - plain, {**parts, "labelled": adjusted}
             further, its_parts = self.further_loss(images[0], labelled)
             # The rest of the loss is of all replicas' rows, this of the own ones.
-            loss = loss + further * ops.divide_no_nan(labelled.share, share)
-            return loss, {"loss": loss, **parts, **its_parts}
+            moving = loss + further * ops.divide_no_nan(labelled.share, share)
+            return moving, {"loss": loss + further, **parts, **its_parts}
 
         parts = self.minimize_own(objective, share)
         seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))

@@ -88,8 +88,14 @@ class PairMethod(OneViewMethod):
         return [network(images, training=training)[1] for network in self.opened_networks]
 
     def compile(self, optimizer: Any = "rmsprop", **settings: Any) -> None:
-        """As `Method.compile`; the second network's optimizer is made as the first one's."""
+        """As `Method.compile`; the second network's optimizer is made as the first one's.
+
+        Raises `ValueError` for an optimizer with `use_ema`, whose averages Keras' `fit` would put
+        into both networks at once.
+        """
         super().compile(optimizer, **settings)
+        if _plain(self.optimizer).use_ema:
+            raise ValueError(f"{type(self).__name__} takes no optimizer with use_ema")
         self.second_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.build_optimizers()
 
@@ -106,10 +112,8 @@ class PairMethod(OneViewMethod):
     def same_learning_rate(self) -> None:
         """Give the second optimizer the learning rate that the first has by now."""
         # One that follows a schedule of Keras follows it by its own steps.
-        if not isinstance(
-            getattr(self.optimizer, "_learning_rate", None),
-            keras.optimizers.schedules.LearningRateSchedule,
-        ):
+        rate = _plain(self.optimizer)._learning_rate
+        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             self.second_optimizer.learning_rate = float(
                 ops.convert_to_numpy(self.optimizer.learning_rate)
             )
@@ -177,6 +181,11 @@ def summed(networks: Sequence[keras.Model]) -> keras.Model:
     each = [network(inputs) for network in named]
     total = layers.Add(name="sum_of_logits", dtype="float32")(each)
     return keras.Model(inputs, total, name=f"{first.name}_pair")
+
+
+def _plain(optimizer: Any) -> Any:
+    """An optimizer without the loss scale around it."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _refuse_other_form(first: keras.Model, second: keras.Model) -> None:
