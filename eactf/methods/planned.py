@@ -197,6 +197,9 @@ class PlannedMethod(Method):
             step -= phase.steps
         self._taken += 1
 
+    def _start_epoch(self, epoch: int, steps: int | None) -> None:
+        self.epoch.assign(epoch)  # what else the clock has is a phase's, which may have begun
+
     def _start_phase(self, phase: Phase) -> None:
         iterations = self.optimizers[phase.network].iterations
         self._phase_start.assign(ops.cast(iterations, "int32"))
