@@ -51,7 +51,10 @@ class PairMethod(OneViewMethod):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        self._second = (second, int(seed))  # `open` builds from it, within the base's own start
+        # `open` calls it within the base's own start. As a function: of an attribute Keras would
+        # count the variables first, and a state would hold a network in another place than one of
+        # a method that draws its second network.
+        self._make_second = lambda: redrawn(classifier, int(seed)) if second is None else second
         super().__init__(
             classifier,
             flip_probability=flip_probability,
@@ -66,8 +69,7 @@ class PairMethod(OneViewMethod):
     def open(self, classifier: keras.Model) -> None:
         """Open both networks; `classifier` becomes their sum."""
         super().open(classifier)
-        second, seed = self._second
-        second = redrawn(classifier, seed) if second is None else second
+        second = self._make_second()
         _refuse_other_form(classifier, second)
         refuse_regularizers(second)
         opened = open_classifier(second)
