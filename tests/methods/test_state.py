@@ -35,9 +35,12 @@ def assert_same_state(one, two):
         np.testing.assert_array_equal(array, two[name], err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL"])
+@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL", "DivideMix", "TwoNetworks"])
 def test_a_state_that_is_put_back_is_the_state(tiny_classifier, faces, name):
-    settings = {"SCN": {"ids": 6, "relabel_epoch": 1, "relabel_margin": 0.0}}.get(name, {})
+    settings = {
+        "SCN": {"ids": 6, "relabel_epoch": 1, "relabel_margin": 0.0},
+        "DivideMix": {"warm_up": 1, "loss_history": 2},
+    }.get(name, {})
 
     def make():
         return getattr(eactf, name)(tiny_classifier(), **settings)
