@@ -19,7 +19,7 @@ from eactf.cluster import Cluster
 from eactf.errors import DataError, UsageError
 
 SCRIPT = Path(__file__).parents[1] / "several_workers.py"
-ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul")
+ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul", "two_networks", "dividemix")
 SMALL = (
     "data.drawn.train=480",
     "data.drawn.validation=16",
