@@ -57,6 +57,7 @@ def trained(workers, names):
         "rul": lambda: eactf.RUL(network(), embedding=4, head_rate=3.0),
         "two_networks": lambda: eactf.TwoNetworks(network(), consistency_weight=2.0),
         "dividemix": lambda: eactf.DivideMix(network(), warm_up=1, unlabelled_weight=5.0),
+        "co_teaching": lambda: eactf.CoTeaching(network(), ids=ids, forget_rate=0.4, gradual=0),
     }
     rows = TrainingRows(
         ImageSource(samples, form).take,
@@ -91,6 +92,8 @@ def trained(workers, names):
         statistics = [variable for variable in fixed if variable.dtype == "float32"]
         kept |= {f"{name}/statistics/{n}": v.numpy() for n, v in enumerate(statistics)}
         kept |= {f"{name}/log/{key}": np.array(values) for key, values in history.items()}
+        if name == "co_teaching":
+            kept["co_teaching/selection"] = model.selection
         if name == "scn":
             kept |= {f"scn/ledger/{key}": a for key, a in model.ledger.columns().items()}
             batches = workers.shared(watched, in_turn=True)

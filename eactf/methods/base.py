@@ -353,6 +353,16 @@ class Method(RestorableModel):
         """Make the optimizers' own variables, which otherwise the first step does."""
         self.optimizer.build(self.trainable_variables)
 
+    def epoch_record(
+        self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """What the method tells of the epoch that has ended, plain values for the run's records.
+
+        `ids` `(N,)` are the training samples', `given` `(N,)` their labels as classes, `truth`
+        their true classes where they are known (-1 where not), else None.
+        """
+        return {}
+
     @property
     def metrics(self) -> list[Any]:
         known: list[Any] = super().metrics

@@ -140,6 +140,19 @@ class DividingMethod(PlannedMethod, PairMethod):
         known = self.division
         return known is not None and known.epoch == epoch and np.array_equal(known.ids, rows.ids)
 
+    passes_between_epochs = True
+
+    def kinds_of_epochs(self, epochs: int) -> Sequence[tuple[float, Sequence[Phase]]]:
+        """The warm-up, and epochs in which four labels of five are kept."""
+        rows, warm_up = self._attached(), min(self.warm_up, epochs)
+        kinds = [(warm_up / epochs, [self._warm_up_phase(number, 0, rows) for number in (0, 1)])]
+        if warm_up == epochs:
+            return kinds
+        before, self.division = self.division, _imagined(rows, len(self.networks))
+        after = [self._trained_on_the_others(number, 0, rows) for number in (0, 1)]
+        self.division = before
+        return [*kinds, (1.0 - warm_up / epochs, after)]
+
     def _warm_up_phase(self, number: int, epoch: int, rows: TrainingRows) -> Phase:
         order = rows.order(np.arange(len(rows)), epoch, stream=number)
         return Phase(number, order, self.warm_up_batch(rows.batch_size))
@@ -206,6 +219,18 @@ class DividingMethod(PlannedMethod, PairMethod):
         self.same_learning_rate()
         super()._start_phase(phase)
 
+    def epoch_record(
+        self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """The figures of each network's division, `kept_1` a share, `kept_per_class_1` counts."""
+        if self.division is None:
+            return {}
+        found: dict[str, Any] = {}
+        for number, figures in enumerate(self.division.figures(given, truth, class_names), start=1):
+            figures["kept"] /= len(ids)
+            found |= {f"{name}_{number}": value for name, value in figures.items()}
+        return found
+
     # What it remembers.
 
     def extra_state(self) -> Mapping[str, np.ndarray]:
@@ -233,6 +258,12 @@ class DividingMethod(PlannedMethod, PairMethod):
 
 
 _VIEWS_OF_A_NETWORK = 8
+
+
+def _imagined(rows: TrainingRows, networks: int) -> Division:
+    """A division as they usually are, before there is one: four labels of five are kept."""
+    kept = np.repeat((np.arange(len(rows)) % 5 > 0)[:, None], networks, axis=1)
+    return Division(0, rows.ids, kept.astype(np.float64), kept, np.zeros((networks, 1)))
 
 
 def _cross_entropies(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -47,6 +47,17 @@ class PlannedMethod(Method):
         """What `epoch`, from 0, consists of; each method says."""
         raise NotImplementedError(f"{type(self).__name__} has no phases")
 
+    passes_between_epochs = False
+    """Whether all samples pass the networks between two epochs, in evaluation mode."""
+
+    def kinds_of_epochs(self, epochs: int) -> Sequence[tuple[float, Sequence[Phase]]]:
+        """What a run of so many epochs consists of: the share of each kind, and its phases."""
+        return [(1.0, self.phases(0, self._attached()))]
+
+    def try_step(self, phase: Phase) -> None:
+        """Take the first step of a phase, as to see what it costs."""
+        self._fit_phases([phase], 0, 0, keras.callbacks.CallbackList(model=self), {}, 1)
+
     def counted_steps(self, phase: Phase) -> int:
         """What the fraction of an epoch is counted in: the steps of the phase."""
         return phase.steps
@@ -145,10 +156,8 @@ class PlannedMethod(Method):
     def _fit_epoch(
         self, epoch: int, first_step: int, told: _OneTraining, settings: dict[str, Any]
     ) -> None:
-        rows = self._attached()
-        self._phases = self.phases(epoch, rows)
-        self._taken = first_step
-        whole = sum(phase.steps for phase in self._phases)
+        phases = self.phases(epoch, self._attached())
+        whole = sum(phase.steps for phase in phases)
         if not 0 <= first_step < whole:
             raise ValueError(
                 f"epoch {epoch} has {whole} steps: first_step must be in 0..{whole - 1}; received "
@@ -156,10 +165,22 @@ class PlannedMethod(Method):
             )
         steps = whole - first_step
         told.set_params({**told.params, "steps": steps})
+        self._fit_phases(phases, epoch, first_step, told, settings, steps)
+
+    def _fit_phases(
+        self,
+        phases: Sequence[Phase],
+        epoch: int,
+        first_step: int,
+        told: keras.callbacks.CallbackList,
+        settings: dict[str, Any],
+        steps: int,
+    ) -> None:
+        self._phases, self._taken = phases, first_step
         # Past `Method.fit`, whose part is done for all epochs above.
         keras.Model.fit(
             self,
-            rows.batches(self._phases, first_step, self.distribute_strategy),
+            self._attached().batches(phases, first_step, self.distribute_strategy),
             initial_epoch=epoch,
             epochs=epoch + 1,
             steps_per_epoch=steps,

@@ -23,6 +23,7 @@ from eactf.methods.erasing import OneViewMethod
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.counter_random import uniform
+from eactf.nn.dropout import drop
 from eactf.nn.normalization import composed_normalization
 
 __all__ = ["RUL"]
@@ -249,9 +250,7 @@ class _Branch(keras.layers.Layer):
         """Features `(n, embedding)` of maps `(n, H, W, C)`; `keys` `(n, 4)` draw the dropout."""
         features = ops.cast(features, "float32")
         flat = self.flatten(composed_normalization(self.normalize_map, features))
-        if self.dropout.rate > 0:
-            kept = uniform(keys, flat.shape[1]) >= self.dropout.rate
-            flat = ops.where(kept, flat / (1.0 - self.dropout.rate), 0.0)
+        flat = drop(flat, keys, self.dropout.rate)
         return composed_normalization(self.normalize, self.dense(flat))
 
 

@@ -52,7 +52,11 @@ class TwoNetworks(MixingMethod):
       labels, which suits classes of unequal size. `"empirical"` needs `class_prior`.
     - `unlabelled`: what is done with images whose labels are set aside; none: nothing (the report).
       `"mixmatch"` takes them into DivideMix's step.
-    - `unlabelled_weight`, `unlabelled_ramp`, `alpha`, `temperature`, `guess`: DivideMix's.
+    - `unlabelled_weight`: lambda, the weight of the rows whose labels were set aside.
+    - `unlabelled_ramp`: epochs over which that weight grows linearly, from the end of the warm-up.
+    - `alpha`: the mixing coefficient is the larger share of a draw from Beta(alpha, alpha).
+    - `temperature`: the exponent 1 / temperature sharpens labels; 1 leaves them.
+    - `guess`: how the networks predict what becomes labels, as DivideMix's.
     - `consistency_weight`: weight of EAC's flip consistency of the trained network's maps, on the
       labelled images (5 in EAC's paper); 0: the report.
     - `consistency_ramp`: epochs over which that weight grows linearly from 0.

@@ -17,7 +17,14 @@ from eactf.nn.normalization import FusedBatchNormalization, can_fuse
 from eactf.nn.pointwise import SubsampledConvolution, can_subsample
 from eactf.nn.small_maps import SmallMapConvolution, profits
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "OpenClassifier", "build_classifier", "open_classifier"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "OpenClassifier",
+    "build_classifier",
+    "dense_logits",
+    "open_classifier",
+]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -80,7 +87,7 @@ def build_classifier(
         synchronized=synchronized,
     )
     pooled = layers.GlobalAveragePooling2D(name="pooling", dtype="float32")(features)
-    logits = _head(pooled, classes, seed)
+    logits = dense_logits(pooled, classes, seed)
     return keras.Model(inputs, logits, name=backbone.replace(":", "_").replace(".", "_"))
 
 
@@ -97,8 +104,12 @@ def _normalisation(
     return per_channel(mean, IMAGENET_MEAN), per_channel(std, IMAGENET_STD)
 
 
-def _head(pooled: Any, classes: int, seed: int | None) -> Any:
-    bound = float(pooled.shape[-1]) ** -0.5
+def dense_logits(features: Any, classes: int, seed: int | None) -> Any:
+    """A dense layer of `classes` logits on symbolic `features` `(N, C)`, named `logits`.
+
+    Kernel and bias start uniform in +-1/sqrt(C), drawn from `seed`.
+    """
+    bound = float(features.shape[-1]) ** -0.5
 
     def initializer(name: str) -> keras.initializers.Initializer:
         own = None if seed is None else zlib.crc32(f"{seed}/logits/{name}".encode())
@@ -110,7 +121,7 @@ def _head(pooled: Any, classes: int, seed: int | None) -> Any:
         bias_initializer=initializer("bias"),
         name="logits",
         dtype="float32",
-    )(pooled)
+    )(features)
 
 
 @dataclass(frozen=True)

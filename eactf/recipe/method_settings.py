@@ -49,6 +49,12 @@ class Erasing(Section):
             yield Conflict("aspect", "out of range", "")
 
 
+class NoErasing(Erasing):
+    """Random erasing, of methods that erase nothing unless they are told to."""
+
+    probability: float = Field(default=0.0, ge=0, le=1, description="share of the images erased")
+
+
 class MethodSettings(Section):
     """What all methods have: a name."""
 
@@ -125,6 +131,8 @@ _SHARED: dict[str, type[Section]] = {
 }
 """The settings behind arguments that several methods take."""
 
+_OFF = "Erasing(probability=0.0)"
+
 _GIVEN = ("seed", "name")
 """Arguments that are plain values and no settings of the method."""
 
@@ -135,6 +143,12 @@ def _settings_of(name: str, class_name: str) -> type[MethodSettings]:
     fields: dict[str, Any] = {
         "name": (Literal[name], Field(default=name, description=constructor.summary))
     }
+    if constructor.defaults.get("erasing") == _OFF:
+        kind = Annotated[NoErasing, Only("corruption", "erase")]
+        fields["erase"] = (kind, Field(default_factory=NoErasing, description="random erasing"))
+    if constructor.defaults.get("flip_probability") == "0.0":
+        about = "share of the training images mirrored"
+        fields["flip_probability"] = (float, Field(default=0.0, ge=0, le=1, description=about))
     for argument in constructor.arguments:
         if argument.name not in _SHARED and argument.name not in _GIVEN:
             fields[argument.name] = _field(argument)

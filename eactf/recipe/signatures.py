@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -29,11 +29,15 @@ class Argument(NamedTuple):
 
 
 class Constructor(NamedTuple):
-    """What a class says of itself: a sentence, all that it takes, those that are plain values."""
+    """What a class says of itself: a sentence, all that it takes, those that are plain values.
+
+    `defaults` are those of keyword arguments, as they stand in the source.
+    """
 
     summary: str
     takes: tuple[str, ...]
     arguments: tuple[Argument, ...]
+    defaults: Mapping[str, str]
 
 
 _KNOWN: dict[str, Any] = {
@@ -55,7 +59,9 @@ def read_constructor(name: str, class_name: str) -> Constructor:
     start = next(n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
     doc = ast.get_docstring(found) or ""
     takes = tuple(argument.arg for argument in (*start.args.args, *start.args.kwonlyargs))
-    return Constructor(doc.partition("\n")[0], takes, tuple(_arguments(start, doc)))
+    pairs = zip(start.args.kwonlyargs, start.args.kw_defaults, strict=True)
+    defaults = {a.arg: ast.unparse(default) for a, default in pairs if default is not None}
+    return Constructor(doc.partition("\n")[0], takes, tuple(_arguments(start, doc)), defaults)
 
 
 def _arguments(start: ast.FunctionDef, doc: str) -> Iterator[Argument]:

@@ -163,8 +163,8 @@ def network_of(recipe: Recipe) -> str:
 
 
 def _key(recipe: Recipe) -> str:
-    # Whether the best epoch on test is told as well changes no other figure.
-    report = recipe.report.model_copy(update={"best_on_test": False})
+    # Whether every epoch is judged as well changes no figure of the last ones.
+    report = recipe.report.model_copy(update={"best_on_test": False, "every_epoch": False})
     told = recipe.model_copy(update={"report": report})
     text = told.model_dump_json(exclude={"train": set(_HOW_IT_IS_RUN)})
     return hashlib.sha256(text.encode() + inputs_digest(recipe)).hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,12 @@ __all__ = [
     "class_counts",
     "image_form",
     "pixel_statistics",
+    "takes_two_networks",
 ]
+
+
+_SEEDS_APART = 1 << 32
+"""A second network's seed is no recipe's: those go to 2**32."""
 
 
 def image_form(recipe: Recipe, data: Dataset) -> ImageForm:
@@ -113,9 +118,11 @@ def build_model(
     weights: BackboneWeights | None = None,
     dtype: str | None = None,
     synchronized: bool = False,
+    number: int = 1,
 ) -> keras.Model:
     """The recipe's classifier, its backbone with `weights` where they are given.
 
+    `number` is 2 for the second of two networks, whose weights are drawn from another seed.
     `statistics` are `pixel_statistics`, None for ImageNet's. Raises `UsageError` for a backbone
     that is unknown, not installed, or not for such images.
     """
@@ -132,7 +139,7 @@ def build_model(
             mean=mean,
             std=std,
             dtype=dtype or recipe.train.precision,
-            seed=recipe.seed,
+            seed=recipe.seed if number == 1 else recipe.seed + number * _SEEDS_APART,
             synchronized=synchronized,
         )
     except (ImportError, ValueError) as reason:
@@ -150,19 +157,22 @@ def build_method(
     classifier: keras.Model,
     ids: np.ndarray,
     class_counts: Sequence[int] | np.ndarray | None = None,
+    another: Callable[[], keras.Model] | None = None,
 ) -> Method:
     """The recipe's method around a classifier; `ids` are those of the training samples.
 
     `class_counts` are those of the function of that name; None will do without a
-    `prior_adjustment`.
+    `prior_adjustment`. `another` builds a second classifier, for methods of two networks; None: one
+    of the first one's form, drawn anew.
 
     Raises `UsageError` for settings that do not work.
     """
     settings = recipe.method
-    name = METHODS[settings.name]
-    method_class = getattr(importlib.import_module(f"eactf.methods.{settings.name}"), name)
+    method_class = _method_class(recipe)
     counts = None if class_counts is None else tuple(float(count) for count in class_counts)
     given = {"ids": ids, "class_prior": counts, "seed": recipe.seed}
+    if another is not None and takes_two_networks(recipe):
+        given["second"] = another()
     try:
         method: Method = method_class(classifier, **_arguments(method_class, settings, given))
     except (ImportError, ValueError) as reason:
@@ -171,6 +181,17 @@ def build_method(
         ) from reason
     method.repeats_samples = recipe.data.balance != "none"
     return method
+
+
+def takes_two_networks(recipe: Recipe) -> bool:
+    """Whether the recipe's method trains a second network."""
+    return "second" in inspect.signature(_method_class(recipe).__init__).parameters
+
+
+def _method_class(recipe: Recipe) -> type[Method]:
+    name = recipe.method.name
+    found: type[Method] = getattr(importlib.import_module(f"eactf.methods.{name}"), METHODS[name])
+    return found
 
 
 def class_counts(recipe: Recipe, data: PreparedData) -> np.ndarray:

@@ -17,8 +17,9 @@ from eactf.errors import TrainingError
 from eactf.recipe import Recipe
 from eactf.training.folder import RunFolder
 from eactf.training.interrupts import Interrupts
+from eactf.training.records import epoch_record, judged_row, write_division
 from eactf.training.run_state import RunState
-from eactf.training.schedule import learning_rate
+from eactf.training.schedule import beta_1, learning_rate
 from eactf.training.session import Session
 from eactf.training.workers import ALONE, Workers
 
@@ -41,23 +42,41 @@ _STEPS_BETWEEN_QUESTIONS = 16
 
 
 class Schedule(keras.callbacks.Callback):
-    """Sets each epoch's learning rate, a pure function of the epoch."""
+    """Sets each epoch's learning rate and Adam's beta_1, pure functions of the epoch."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.model.optimizer.learning_rate = learning_rate(self.recipe, epoch)
+        for optimizer in self.model.optimizers:
+            optimizer.learning_rate = learning_rate(self.recipe, epoch)
+        if self.recipe.optimizer.name == "adam":
+            self._set_beta_1(beta_1(self.recipe, epoch))
+
+    def _set_beta_1(self, wanted: float) -> None:
+        # Where losses are scaled the optimizer that steps is the inner one.
+        optimizers = [getattr(one, "inner_optimizer", one) for one in self.model.optimizers]
+        if any(one.beta_1 != wanted for one in optimizers):
+            for one in optimizers:
+                one.beta_1 = wanted
+            self.model.make_train_function(force=True)  # a step's graph has the number in it
 
 
 class StepCount(keras.callbacks.Callback):
-    """Keeps count of the steps in the run's state; the first of the callbacks."""
+    """Keeps count of the steps in the run's state; the first of the callbacks.
 
-    def __init__(self, state: RunState, steps: int) -> None:
+    `steps_in` says how many an epoch has, by its number from 0.
+    """
+
+    def __init__(self, state: RunState, steps_in: Callable[[int], int]) -> None:
         super().__init__()
         self.state = state
-        self.steps = steps
+        self.steps_in = steps_in
+        self.steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.steps = self.steps_in(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self.state.step += 1
@@ -124,34 +143,47 @@ class StepGuard(keras.callbacks.Callback):
 class LastEpochs(keras.callbacks.Callback):
     """Judges the judged split with the network of each of the last epochs, and says nothing.
 
-    With `report.best_on_test` the figures of every epoch are kept as well, for that one alone.
+    With `report.best_on_test` the figures of every epoch are kept as well, for that one alone;
+    with `report.every_epoch` all of them are written down.
     """
 
-    def __init__(self, session: Session, state: RunState, guard: StepGuard) -> None:
+    def __init__(
+        self, session: Session, folder: RunFolder, state: RunState, guard: StepGuard
+    ) -> None:
         super().__init__()
         self.session = session
+        self.folder = folder
         self.state = state
         self.guard = guard
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         recipe = self.session.recipe
         is_last = epoch >= recipe.train.epochs - recipe.report.last_epochs
-        if not is_last and not recipe.report.best_on_test:
+        if not (is_last or recipe.report.best_on_test or recipe.report.every_epoch):
             return
-        scored = self.session.judge(self.session.judged, callbacks=[self.guard])
+        scored, *alone = self.session.judge_all(self.session.judged, callbacks=[self.guard])
+        names = self.session.data.class_names
         if recipe.report.best_on_test:
-            self.state.figures[epoch] = scored.figures(self.session.data.class_names)
+            self.state.figures[epoch] = scored.figures(names)
+        if recipe.report.every_epoch:
+            self.state.judged_rows.append(judged_row(epoch, [scored, *alone], names))
+            self.folder.write_lines("judged.jsonl", self.state.judged_rows)
         if is_last:
-            self.state.judged[epoch] = scored
+            self.state.judged[epoch], self.state.alone[epoch] = scored, alone
 
 
 class EpochLog(keras.callbacks.Callback):
     """Writes each epoch to the run's folder and hands it to the progress display."""
 
     def __init__(
-        self, folder: RunFolder, state: RunState, show: Callable[[Mapping[str, Any]], None]
+        self,
+        session: Session,
+        folder: RunFolder,
+        state: RunState,
+        show: Callable[[Mapping[str, Any]], None],
     ) -> None:
         super().__init__()
+        self.session = session
         self.folder = folder
         self.state = state
         self.show = show
@@ -159,10 +191,12 @@ class EpochLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         # On several devices it is a variable that Python's float does not take.
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "learning_rate": rate}
+        row: dict[str, Any] = {"epoch": epoch + 1, "learning_rate": rate}
         row |= {name: float(value) for name, value in (logs or {}).items()}
+        row |= epoch_record(self.session)
         self.state.rows.append(row)
         self.folder.write_epochs(self.state.rows)
+        write_division(self.folder, self.session)
         self.show(row)
 
 

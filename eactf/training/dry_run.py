@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from eactf import console
 from eactf.data.prepare import prepare_data
+from eactf.methods.planned import PlannedMethod
 from eactf.recipe import ResolvedRecipe
 from eactf.training.memory import batch_that_fits, gib
 from eactf.training.progress import format_duration
@@ -39,20 +41,22 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
             f"a batch of {wanted} does not fit into this machine's memory; measured with {batch} "
             f"and scaled up. To train here: --set train.batch_size={batch}"
         )
-    train_seconds, eval_seconds = (
-        seconds * wanted / batch for seconds in _step_seconds(session, batch)
-    )
+    epochs = resolved.recipe.train.epochs
+    steps, train_seconds, eval_seconds = _measured(session, batch)
+    train_seconds, eval_seconds = (s * wanted / batch for s in (train_seconds, eval_seconds))
     eval_steps = -(-len(session.data.validation) // wanted)
-    epoch_seconds = session.steps * train_seconds + eval_steps * eval_seconds
-    end = datetime.now() + timedelta(seconds=epoch_seconds * resolved.recipe.train.epochs)
+    if isinstance(session.method, PlannedMethod) and session.method.passes_between_epochs:
+        eval_steps += -(-len(session.data.train) // wanted)
+    seconds = epochs * (steps * train_seconds + eval_steps * eval_seconds)
+    end = datetime.now() + timedelta(seconds=seconds)
     facts = {
         "parameters": session.method.classifier.count_params(),
         "memory_bytes": _peak_memory(),
         "measured_batch_size": batch,
         "train_step_seconds": train_seconds,
         "eval_step_seconds": eval_seconds,
-        "steps_per_epoch": session.steps,
-        "estimated_seconds": epoch_seconds * resolved.recipe.train.epochs,
+        "steps_per_epoch": steps,
+        "estimated_seconds": seconds,
         "estimated_end": end.isoformat(timespec="minutes"),
     }
     console.emit("dry_run", recipe=resolved.name, **facts)
@@ -60,24 +64,35 @@ def dry_run(resolved: ResolvedRecipe) -> dict[str, Any]:
     console.say(f"  a step     {train_seconds:.2f} s training, {eval_seconds:.2f} s evaluation")
     console.say(
         f"  the run    about {format_duration(facts['estimated_seconds'])} "
-        f"({counted(session.steps, 'step')} an epoch, "
-        f"{counted(resolved.recipe.train.epochs, 'epoch')}); "
+        f"({counted(steps, 'step')} an epoch, {counted(epochs, 'epoch')}); "
         f"started now it would end {end:%a %d %b, %H:%M}"
     )
     console.say("\nrecipe and data are fine; nothing was written")
     return facts
 
 
-def _step_seconds(session: Session, batch: int) -> tuple[float, float]:
-    """Seconds of a training and of an evaluation step on `batch` samples."""
+def _measured(session: Session, batch: int) -> tuple[int, float, float]:
+    """Steps of an epoch, and seconds of a training and of an evaluation step of `batch` samples."""
     train = session.recipe.train.model_copy(update={"batch_size": batch})
     smaller = replace(session, recipe=session.recipe.model_copy(update={"train": train}))
-    method, training = session.method, smaller.training()
-    evaluation = smaller.evaluation(session.data.validation)
-    return (
-        _timed(lambda: method.fit(training, steps_per_epoch=1, verbose=0)),
-        _timed(lambda: method.evaluate(evaluation, steps=1, verbose=0)),
-    )
+    method, evaluation = session.method, smaller.evaluation(session.data.validation)
+    eval_seconds = _timed(lambda: method.evaluate(evaluation, steps=1, verbose=0))
+    if isinstance(method, PlannedMethod):
+        return *_planned_steps(method, session.recipe.train.epochs, batch), eval_seconds
+    training = smaller.training()
+    train_seconds = _timed(lambda: method.fit(training, steps_per_epoch=1, verbose=0))
+    return session.steps_in(0), train_seconds, eval_seconds
+
+
+def _planned_steps(method: PlannedMethod, epochs: int, batch: int) -> tuple[int, float]:
+    """Steps of an epoch and seconds of a step, the mean over a run's kinds of epochs."""
+    steps = seconds = 0.0
+    for share, phases in method.kinds_of_epochs(epochs):
+        count = sum(phase.steps for phase in phases)
+        small = replace(phases[0], batch_size=min(batch, phases[0].batch_size))
+        steps += share * count
+        seconds += share * count * _timed(partial(method.try_step, small))
+    return round(steps), seconds / steps
 
 
 def _timed(step: Callable[[], object]) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from eactf.errors import EactfError, Interrupted
 from eactf.evaluation.storage import save_classifier
+from eactf.methods.planned import PlannedMethod
 from eactf.training.callbacks import EpochLog, Keeper, LastEpochs, Schedule, StepCount, StepGuard
 from eactf.training.folder import RunFolder, writing
 from eactf.training.interrupts import Interrupts
@@ -45,11 +46,11 @@ class Fitting:
         self.guard = StepGuard(state, session.recipe.train.epochs, interrupts, session.workers)
         self.progress = ProgressDisplay(session, state)
         self.callbacks: list[keras.callbacks.Callback] = [
-            StepCount(state, session.steps),
+            StepCount(state, session.steps_in),
             Schedule(session.recipe),
             self.progress,
-            LastEpochs(session, state, self.guard),
-            EpochLog(folder, state, self.progress.show_epoch),
+            LastEpochs(session, folder, state, self.guard),
+            EpochLog(session, folder, state, self.progress.show_epoch),
             Keeper(folder, state, session.recipe, self.save, workers=session.workers),
             self.guard,
         ]
@@ -64,7 +65,7 @@ class Fitting:
                 self._restore()
                 self._rest_of_the_epoch()
             if self.state.epoch < self.session.recipe.train.epochs:
-                self._fit(self.state.epoch, self.session.recipe.train.epochs, self.session.steps)
+                self._fit(self.state.epoch, self.session.recipe.train.epochs)
         except BaseException as failure:
             self.progress.close()
             if isinstance(failure, Interrupted) and not failure.at_once:
@@ -84,12 +85,13 @@ class Fitting:
         self.saver.save(*names)
 
     def save_classifier(self) -> None:
-        """Write `model.keras`, the classifier of the moment."""
+        """Write `model.keras`, the classifier of the moment, and of two networks each alone."""
         if not self.session.workers.leads:
             return
-        path = self.folder.file("model.keras")
-        with writing(path):
-            save_classifier(path, self.session.portable_classifier(), self.session.facts())
+        for name, classifier in self.session.portable_classifiers().items():
+            path = self.folder.file(name)
+            with writing(path):
+                save_classifier(path, classifier, self.session.facts())
 
     def _save_all(self) -> None:
         """What an interrupted run leaves: its state, and a classifier to look at."""
@@ -101,20 +103,27 @@ class Fitting:
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._begun
 
-    def _fit(
-        self, first: int, epochs: int, steps: int, more: Sequence[keras.callbacks.Callback] = ()
-    ) -> None:
+    def _fit(self, first: int, epochs: int, more: Sequence[keras.callbacks.Callback] = ()) -> None:
         session, validation = self.session, self.session.data.validation
         session.method.fit(
-            session.training(first, self.state.step),
+            **self._what_to_fit(first),
             initial_epoch=first,
             epochs=epochs,
-            steps_per_epoch=steps,
             validation_data=session.watched(validation),
             validation_steps=session.passing(validation),
             callbacks=[*more, *self.callbacks],
             verbose=0,
         )
+
+    def _what_to_fit(self, first: int) -> dict[str, Any]:
+        """The batches from where the run stands, and how many there are of this epoch."""
+        session, step = self.session, self.state.step
+        if isinstance(session.method, PlannedMethod):
+            return {"first_step": step}  # it has all samples, and finds its batches itself
+        return {
+            "x": session.training(first, step),
+            "steps_per_epoch": session.steps_in(first) - step,
+        }
 
     def _restore(self) -> None:
         """Put the stored state back, once everything is there that has one."""
@@ -128,12 +137,12 @@ class Fitting:
 
     def _rest_of_the_epoch(self) -> None:
         """What was still to do of the epoch in which the run stopped."""
-        state, steps = self.state, self.session.steps
+        state = self.state
         if state.step == 0:
             return
-        if state.step < steps:
-            again = _Restore(self.stored)
-            self._fit(state.epoch, state.epoch + 1, steps - state.step, [again])
+        # With `logs` all steps of the epoch are done.
+        if state.logs is None and state.step < self.session.steps_in(state.epoch):
+            self._fit(state.epoch, state.epoch + 1, [_Restore(self.stored)])
         else:
             self._end_of_the_epoch()
 

@@ -9,6 +9,8 @@
       environment.json    versions, devices, platform, CPU features and kernels
       labels.csv          id, given, clean of every training sample
       samples.csv         every image of the data: trained on, held out, or not used
+      division.csv        how likely clean two networks take each label to be, and what they keep
+      judged.jsonl        recalls and confusion matrix of every epoch, with report.every_epoch
       scores.csv          SCN's importance or RUL's uncertainty of each training image
       data.json           where the data came from, how many images, and a hash of all of them
       noise.json          its SHA-256, the noise's kind, requested and realised rate
@@ -16,6 +18,7 @@
       history.csv         the same as a table
       checkpoints/        last.npz and best.npz, the whole state of the run after these epochs
       model.keras         the trained classifier; opens with Keras alone
+      network-1.keras     each of two networks alone; model.keras gives the sum of their logits
       result.json         the figures of the finished run
       status.json         running, finished, failed or interrupted, and how far
       worker-1.log        what another worker said, of a run on several machines
@@ -140,13 +143,19 @@ class RunFolder:
 
     def write_epochs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write what is known of all epochs to `metrics.jsonl` and `history.csv`."""
-        lines = [json.dumps(row, default=_plain) + "\n" for row in rows]
-        self.write_text("metrics.jsonl", "".join(lines))
+        self.write_lines("metrics.jsonl", rows)
+        # Some methods have more to tell in later epochs; what is no single value is in the lines.
+        columns = {name: value for row in rows for name, value in row.items()}
+        single = [name for name, value in columns.items() if not isinstance(value, (dict, list))]
         table = io.StringIO()
-        writer = csv.DictWriter(table, list(rows[0]), extrasaction="ignore", lineterminator="\n")
+        writer = csv.DictWriter(table, single, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.write_text("history.csv", table.getvalue())
+
+    def write_lines(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write a file of JSON objects, one a line, whole or not at all."""
+        self.write_text(name, "".join(json.dumps(row, default=_plain) + "\n" for row in rows))
 
     def checkpoint(self, which: str) -> Path:
         """The file of the checkpoint `last` or `best`."""

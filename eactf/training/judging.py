@@ -10,6 +10,7 @@ from eactf.evaluation.metrics import mean_figures
 from eactf.training.callbacks import StepGuard, has_collapsed
 from eactf.training.checkpoints import read_checkpoint
 from eactf.training.folder import RunFolder
+from eactf.training.records import division_summary
 from eactf.training.run_state import RunState
 from eactf.training.samples import relabel_summary
 from eactf.training.session import Session
@@ -27,7 +28,8 @@ def judge(session: Session, folder: RunFolder, state: RunState, guard: StepGuard
     memorised, recovered = _on_wrong_labels(session, guard)
     counts = np.bincount(data.train.given, minlength=len(names))
     share = float(counts.max() / counts.sum())
-    relabelled = relabel_summary(session)
+    relabelled, division = relabel_summary(session), division_summary(session)
+    alone = [state.alone[epoch] for epoch in sorted(state.alone) if epoch >= first]
     # The best epoch's network comes last: the method is left with its weights, and its labels.
     best_file = folder.checkpoint("best")
     session.restore(read_checkpoint(best_file).state if session.workers.leads else None)
@@ -47,6 +49,14 @@ def judge(session: Session, folder: RunFolder, state: RunState, guard: StepGuard
         "memorised_wrong_labels": memorised,
         "recovered_wrong_labels": recovered,
         "relabelled": relabelled,
+        "networks": [
+            {
+                "last_epoch": own[-1].as_dict(names),
+                "mean_of_last_epochs": {"epochs": len(own), **mean_figures(own, names)},
+            }
+            for own in map(list, zip(*alone, strict=True))
+        ],
+        "division": division,
         "collapsed": has_collapsed(state.column("accuracy"), state.column("map_spread"), share),
         "epochs": epochs,
         "seconds": state.seconds,

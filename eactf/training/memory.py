@@ -55,7 +55,9 @@ def gib(size: int) -> str:
 
 def _step_bytes(session: Session) -> int:
     images = session.recipe.train.batch_size * session.method.views
-    return activation_bytes(session.method.classifier, images)
+    # Of two networks one is trained at a time; a method that trains both says so by its views.
+    network = getattr(session.method, "networks", [session.method.classifier])[0]
+    return activation_bytes(network, images)
 
 
 def _available_bytes() -> int | None:

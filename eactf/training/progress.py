@@ -25,6 +25,11 @@ _COLUMNS = {
     "importance": ("import", "{:.3f}"),
     "relabelled": ("relabel", "{:.1%}"),
     "uncertainty": ("uncert", "{:.3f}"),
+    "labelled": ("labelled", "{:.3f}"),
+    "unlabelled": ("unlab", "{:.3f}"),
+    "penalty": ("penalty", "{:.3f}"),
+    "kept_1": ("kept", "{:.1%}"),
+    "kept_2": ("kept", "{:.1%}"),
     "accuracy": ("train", "{:.1%}"),
     "val_accuracy": ("valid", "{:.1%}"),
     "val_macro_recall": ("recall", "{:.1%}"),
@@ -43,16 +48,16 @@ class ProgressDisplay(keras.callbacks.Callback):
 
     def __init__(self, session: Session, state: RunState) -> None:
         super().__init__()
-        self.samples = len(session.data.train)
+        self.session = session
         self.epochs = session.recipe.train.epochs
-        self.steps = session.steps
         self.state = state
         self.images_per_second = 0.0
-        self._first = state.epoch + state.step / session.steps
+        self.samples, self.steps = 0, 1  # of the running epoch, once it has begun
+        self._first: float | None = None
         self._live: Live | None = None
         self._bar: Progress | None = None
         self._epoch_seconds = 0.0
-        self._headed = False
+        self._headed: list[str] = []
         self._step_before = state.step
         self._begun = self._epoch_begun = time.perf_counter()
 
@@ -82,8 +87,12 @@ class ProgressDisplay(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_begun = time.perf_counter()
         self._epoch, self._step_before = epoch, self.state.step
+        self.samples, self.steps = self.session.images_in(epoch), self.session.steps_in(epoch)
+        if self._first is None:
+            self._first = epoch + self._step_before / self.steps
         if self._bar is not None:
-            self._bar.reset(self._task, epoch=self._place(epoch + 1), text="")
+            place = self._place(epoch + 1)
+            self._bar.reset(self._task, total=self.steps, epoch=place, text="")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._epoch_seconds = time.perf_counter() - self._epoch_begun
@@ -103,11 +112,12 @@ class ProgressDisplay(keras.callbacks.Callback):
         self.images_per_second = self.samples * self._share() / seconds if seconds else 0.0
         done = row["epoch"]
         spent = time.perf_counter() - self._begun
-        left = spent / max(done - self._first, 1e-9) * (self.epochs - done)
+        first = done if self._first is None else self._first
+        left = spent / max(done - first, 1e-9) * (self.epochs - done)
         console.emit("epoch", **row, images_per_second=self.images_per_second, seconds_left=left)
         values = {name: form for name, form in _COLUMNS.items() if name in row}
-        if not self._headed:
-            self._headed = True
+        if self._headed != list(values):  # after a warm-up there is more to show
+            self._headed = list(values)
             heads = "".join(f"{head:>9}" for head, _ in values.values())
             self._print(f"{'epoch':<{len(self._place(done))}}{heads}{'img/s':>8}  left")
         cells = "".join(f"{form.format(float(row[name])):>9}" for name, (_, form) in values.items())

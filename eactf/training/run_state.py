@@ -22,7 +22,8 @@ class RunState:
     moments `logs` has its training figures (all steps done, validation to come), with
     `validated` those of validation too (the method has ended its epoch; only the judging and
     the writing are to come). `rows` are the log's, `judged` the scores of the last epochs by
-    number, `figures` those of every epoch on the judged split where the recipe wants them.
+    number, `alone` those of each of two networks, `figures` those of every epoch on the judged
+    split and `judged_rows` all that is known of them, where the recipe wants them.
     `seconds` are those spent in training, over all parts of the run.
     """
 
@@ -34,6 +35,8 @@ class RunState:
     best_epoch: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     judged: dict[int, Scores] = field(default_factory=dict)
+    alone: dict[int, list[Scores]] = field(default_factory=dict)
+    judged_rows: list[dict[str, Any]] = field(default_factory=list)
     figures: dict[int, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -47,24 +50,23 @@ class RunState:
 
     def as_facts(self) -> dict[str, Any]:
         """Plain values, such as JSON holds; every float as exact as it was."""
-        judged = {
-            number: {**asdict(scores), "confusion": scores.confusion.tolist()}
-            for number, scores in self.judged.items()
-        }
-        return {**vars(self), "judged": judged}
+        judged = {number: _plain(scores) for number, scores in self.judged.items()}
+        alone = {number: [*map(_plain, scores)] for number, scores in self.alone.items()}
+        return {**vars(self), "judged": judged, "alone": alone}
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> RunState:
         """What `as_facts` told of."""
-        judged = {
-            int(number): Scores(
-                **{
-                    **scores,
-                    "recalls": tuple(scores["recalls"]),
-                    "confusion": np.array(scores["confusion"], np.int64),
-                }
-            )
-            for number, scores in facts["judged"].items()
-        }
+        judged = {int(number): _scores(found) for number, found in facts["judged"].items()}
+        alone = {int(number): [*map(_scores, all_)] for number, all_ in facts["alone"].items()}
         figures = {int(number): found for number, found in facts["figures"].items()}
-        return cls(**{**facts, "judged": judged, "figures": figures})
+        return cls(**{**facts, "judged": judged, "alone": alone, "figures": figures})
+
+
+def _plain(scores: Scores) -> dict[str, Any]:
+    return {**asdict(scores), "confusion": scores.confusion.tolist()}
+
+
+def _scores(found: Mapping[str, Any]) -> Scores:
+    confusion = np.array(found["confusion"], np.int64)
+    return Scores(**{**found, "recalls": tuple(found["recalls"]), "confusion": confusion})

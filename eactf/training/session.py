@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from eactf.data.pipeline import (
     ImageForm,
+    ImageSource,
     Share,
     evaluation_batches,
     steps_per_epoch,
@@ -21,6 +22,9 @@ from eactf.data.prepare import PreparedData
 from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import Scores, score
 from eactf.methods.base import Method
+from eactf.methods.pair import PairMethod
+from eactf.methods.planned import PlannedMethod
+from eactf.methods.training_rows import TrainingRows
 from eactf.nn.weight_import import BackboneWeights
 from eactf.packed.records import Samples
 from eactf.recipe import Recipe
@@ -52,10 +56,31 @@ class Session:
     method: Method
     workers: Workers = ALONE
 
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
+    def steps_in(self, epoch: int) -> int:
+        """Steps of the epoch that is to be trained next, whose number from 0 is `epoch`."""
+        if isinstance(self.method, PlannedMethod):
+            return self.method.steps_in(epoch)
         return steps_per_epoch(len(self.data.train), self.recipe.train.batch_size)
+
+    def images_in(self, epoch: int) -> int:
+        """How many training images that epoch takes, each counted as often as it is taken."""
+        if isinstance(self.method, PlannedMethod):
+            return self.method.images_in(epoch)
+        return len(self.data.train)
+
+    def rows(self) -> TrainingRows:
+        """All training samples, for a method that chooses among them."""
+        train, recipe = self.data.train, self.recipe
+        return TrainingRows(
+            ImageSource(train, self.form).take,
+            train.ids,
+            train.given if train.targets is None else train.targets,
+            recipe.train.batch_size,
+            seed=recipe.seed,
+            balance=recipe.data.balance,
+            shared=self.workers.shared,
+            steps_of_a_pass=self.passing(train),
+        )
 
     @property
     def judged(self) -> Samples:
@@ -112,14 +137,29 @@ class Session:
 
     def judge(self, samples: Samples, callbacks: Sequence[Any] = ()) -> Scores:
         """How well the network of the moment predicts the given labels of `samples`."""
-        logits = self._logits(samples, callbacks)
+        return self._scored(samples, self._logits(samples, callbacks))
+
+    def judge_all(self, samples: Samples, callbacks: Sequence[Any] = ()) -> list[Scores]:
+        """As `judge`, and behind it each network alone, where there are two."""
+        if not isinstance(self.method, PairMethod):
+            return [self.judge(samples, callbacks)]
+        each = self._predicted(self.method.predict_each, samples, callbacks)
+        alone = [each[:, number] for number in range(each.shape[1])]
+        # Added up in float32, as the classifier itself does.
+        return [self._scored(samples, logits) for logits in (np.sum(alone, axis=0), *alone)]
+
+    def _scored(self, samples: Samples, logits: np.ndarray) -> Scores:
         guess = np.argmax(logits, axis=-1)
         return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
 
     def _logits(self, samples: Samples, callbacks: Sequence[Any]) -> np.ndarray:
+        return self._predicted(self.method.predict, samples, callbacks)
+
+    def _predicted(
+        self, predict: Callable[..., Any], samples: Samples, callbacks: Sequence[Any]
+    ) -> np.ndarray:
         batches, steps = self.watched(samples), self.passing(samples)
-        found = self.method.predict(batches, verbose=0, steps=steps, callbacks=list(callbacks))
-        return np.asarray(found)
+        return np.asarray(predict(batches, verbose=0, steps=steps, callbacks=list(callbacks)))
 
     def facts(self) -> dict[str, Any]:
         """What a stored classifier says of itself."""
@@ -131,17 +171,30 @@ class Session:
             "method": self.method.name,
         }
 
-    def portable_classifier(self) -> keras.Model:
-        """The classifier in float32, its weights copied: what is saved for others to open."""
+    def portable_classifiers(self) -> dict[str, keras.Model]:
+        """What is saved for others to open, by file name: in float32, the weights copied.
+
+        `model.keras` is the classifier; of two networks it gives the sum, and each alone is there
+        as well.
+        """
+        plain = _method_around(self.recipe, self.data, self._plain_model)
+        plain.classifier.set_weights(self.method.classifier.get_weights())
+        found = {"model.keras": plain.classifier}
+        if isinstance(plain, PairMethod):
+            found |= {f"network-{n}.keras": one for n, one in enumerate(plain.networks, start=1)}
+        return found
+
+    def _plain_model(self, number: int = 1) -> keras.Model:
         classes = len(self.data.class_names)
-        plain = build_model(
-            self.recipe, self.form, classes, self.statistics, weights=self.weights, dtype="float32"
+        return build_model(
+            self.recipe,
+            self.form,
+            classes,
+            self.statistics,
+            weights=self.weights,
+            dtype="float32",
+            number=number,
         )
-        # Not every method keeps the classifier as it was built: RUL gives it another head.
-        counts = class_counts(self.recipe, self.data)
-        plain = build_method(self.recipe, plain, self.data.train.ids, counts).classifier
-        plain.set_weights(self.method.classifier.get_weights())
-        return plain
 
 
 def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -> Session:
@@ -155,15 +208,39 @@ def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -
     weights = backbone_weights(recipe, form)
     statistics = pixel_statistics(recipe, data.train, form, weights)
     classes = len(data.class_names)
-    with strategy.scope():
-        several = strategy.num_replicas_in_sync > 1
-        classifier = build_model(
-            recipe, form, classes, statistics, weights=weights, synchronized=several
+    several = strategy.num_replicas_in_sync > 1
+
+    def build(number: int = 1) -> keras.Model:
+        return build_model(
+            recipe,
+            form,
+            classes,
+            statistics,
+            weights=weights,
+            synchronized=several,
+            number=number,
         )
-        method = build_method(recipe, classifier, data.train.ids, class_counts(recipe, data))
+
+    with strategy.scope():
+        method = _method_around(recipe, data, build)
         method.compile(
             optimizer=build_optimizer(recipe),
             metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],
             jit_compile=recipe.train.xla,
         )
-    return Session(recipe, data, strategy, form, statistics, weights, method, workers)
+    session = Session(recipe, data, strategy, form, statistics, weights, method, workers)
+    if isinstance(method, PlannedMethod):
+        method.attach(session.rows())
+    return session
+
+
+def _method_around(recipe: Recipe, data: PreparedData, build: Callable[..., keras.Model]) -> Method:
+    """The recipe's method around the networks that `build` builds, the second one by its number."""
+    # Not every method keeps the classifier as it was built: RUL gives it another head.
+    return build_method(
+        recipe,
+        build(),
+        data.train.ids,
+        class_counts(recipe, data),
+        another=lambda: build(number=2),
+    )

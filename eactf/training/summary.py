@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,8 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
             f"{result['memorised_wrong_labels']:.1%} were learnt as labelled and "
             f"{result['recovered_wrong_labels']:.1%} are predicted as they truly are"
         )
+    for number, line in enumerate(_two_network_lines(result)):
+        console.say("\n" * (number == 0) + line)
     if result["relabelled"]:
         console.say(f"\n{_relabel_line(result['relabelled'])}")
     if result["collapsed"]:
@@ -139,6 +141,24 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
     console.say("next:")
     console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
     console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
+
+
+def _two_network_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """What each of two networks is worth alone, and what their division of the labels is."""
+    alone = [network["mean_of_last_epochs"]["accuracy"] for network in result.get("networks", ())]
+    if alone:
+        told = " and ".join(f"{accuracy:.2%}" for accuracy in alone)
+        yield f"each network alone, mean of the last epochs: {told} (network-1.keras, -2.keras)"
+    division = result.get("division")
+    for number, figures in enumerate(division["networks"] if division else (), start=1):
+        line = f"network {number} keeps {figures['kept']:,} training labels (division.csv)"
+        if figures.get("precision") is not None:
+            line += f", {figures['precision']:.1%} of them right"
+        if figures.get("recall") is not None:
+            line += f"; they are {figures['recall']:.1%} of the right ones"
+        if figures.get("area_under_curve") is not None:
+            line += f"; area under the curve {figures['area_under_curve']:.3f}"
+        yield line
 
 
 def _show_figures(result: Mapping[str, Any], split: str) -> None:

@@ -66,6 +66,7 @@ METHODS = {
     "rul": (eactf.RUL, {"embedding": 4}),
     "dividemix": (eactf.DivideMix, {}),
     "two-networks": (eactf.TwoNetworks, {}),
+    "co-teaching": (eactf.CoTeaching, {}),
 }
 
 

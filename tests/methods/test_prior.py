@@ -121,6 +121,7 @@ METHODS = {
     "rul": (eactf.RUL, {"embedding": 4}),
     "dividemix": (eactf.DivideMix, {}),
     "two-networks": (eactf.TwoNetworks, {}),
+    "co-teaching": (eactf.CoTeaching, {}),
 }
 every_method = pytest.mark.parametrize("method, settings", METHODS.values(), ids=METHODS)
 

@@ -67,6 +67,7 @@ def test_a_value_comes_back_from_the_text_that_keras_writes_of_it(value):
         (eactf.RUL, {"erasing": ERASING, "embedding": 4}),
         (eactf.DivideMix, {"erasing": ERASING}),
         (eactf.TwoNetworks, {"erasing": ERASING}),
+        (eactf.CoTeaching, {"erasing": ERASING}),
         (eactf.AttentionConsistency, {}),
     ],
 )

@@ -382,6 +382,20 @@ def test_a_classifier_in_bfloat16_opens(opened, tmp_path, tiny_classifier):
     assert opened(tmp_path / "b.keras").classes == 3
 
 
+@pytest.mark.parametrize("scale", [None, 8.0])
+def test_a_classifier_of_features_of_unit_length_opens(opened, tmp_path, tiny_classifier, scale):
+    from eactf.evaluation.storage import save_classifier
+    from eactf.nn.normalized_head import normalized_head
+
+    model = normalized_head(tiny_classifier(size=8), scale=scale).classifier
+    save_classifier(tmp_path / "unit.keras", model, {})
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype("float32")
+    logits = np.asarray(model(images, training=False), np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    found = opened(tmp_path / "unit.keras").probabilities(images)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_models_that_classify_no_images_are_refused_with_their_shapes(opened, tmp_path):
     import keras
 
