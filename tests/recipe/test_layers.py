@@ -1,3 +1,12 @@
+"""What a recipe keeps where another method is chosen over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eactf.recipe import load_recipe
+
+
 def test_a_key_that_the_chosen_method_adds_to_itself_is_not_taken_over_from_another() -> None:
     chosen = load_recipe("quickstart", ["method.name=two_networks"]).recipe.method
     assert chosen.consistency_weight == 0.0
