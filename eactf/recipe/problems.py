@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from eactf.errors import Problem
+from eactf.method_names import METHODS
 from eactf.recipe.keys import expected, nearest_key, sections_at
 from eactf.recipe.layers import Layers
 from eactf.recipe.method_settings import method_name
@@ -53,9 +54,8 @@ def _path(location: tuple[int | str, ...]) -> KeyPath:
     for part in location:
         if not isinstance(part, str):
             break
-        owners = sections_at(path)
-        if len(owners) > 1 and part in {owner.model_fields["name"].default for owner in owners}:
-            continue
+        if path == ("method",) and part in METHODS:
+            continue  # the class that the name chose
         path = (*path, part)
     return path
 

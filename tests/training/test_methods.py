@@ -26,6 +26,8 @@ CASES = {
         "method.classify=both",
         "method.crop_padding=2",
     ),
+    "dividemix": ("method.warm_up=1", "train.epochs=2", "method.unlabelled_weight=1"),
+    "two_networks": ("method.warm_up=1", "train.epochs=2", "method.consistency_weight=1"),
 }
 
 
@@ -43,7 +45,8 @@ def test_a_method_trains_and_its_classifier_opens_with_keras_alone(recipe, tmp_p
     assert result["method"] == name
     classifier = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
     assert classifier.output_shape == (None, 7)
-    homes = {type(layer).__module__.partition(".")[0] for layer in classifier.layers}
+    layers = classifier._flatten_layers(include_self=False)
+    homes = {type(layer).__module__.partition(".")[0] for layer in layers}
     assert homes == {"keras"}
     scores = {"scn": "importance", "rul": "uncertainty"}
     assert (tmp_path / "run" / "scores.csv").exists() == (name in scores)

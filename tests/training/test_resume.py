@@ -26,6 +26,13 @@ METHODS = {
     "attention_consistency": (),
     "scn": ("method.relabel_epoch=1", "method.relabel_margin=0.01"),
     "rul": ("method.embedding=8", "train.precision=mixed_float16"),
+    "dividemix": (
+        "method.warm_up=1",
+        "method.unlabelled_weight=2",
+        "method.loss_history=2",
+        "report.every_epoch=true",
+    ),
+    "two_networks": ("method.warm_up=1", "data.balance=sqrt"),
 }
 STEPS = 3
 SETTINGS = (
@@ -66,7 +73,7 @@ def assert_same_run(folder, other):
     assert result_of(folder) == result_of(other)
     for name in ("metrics.jsonl", "history.csv", "recipe.yaml", "samples.csv"):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
-    for name in ("relabels.csv", "scores.csv"):
+    for name in ("relabels.csv", "scores.csv", "division.csv", "judged.jsonl"):
         assert (folder / name).exists() == (other / name).exists()
         if (folder / name).exists():
             assert (folder / name).read_bytes() == (other / name).read_bytes(), name
@@ -188,6 +195,29 @@ def test_wherever_it_stopped_the_run_goes_on(
     monkeypatch.undo()
     take_up(folder)
     assert_same_run(folder, undisturbed(recipe, "scn"))
+
+
+IN_DIVIDING = {
+    "while the labels are divided": ("on_predict_batch_end", 2),
+    "in the second network's turn": ("on_train_batch_end", 9),
+    "between both networks' turns": ("on_train_batch_end", 8),
+    "between two epochs": ("on_epoch_begin", 2),
+    "while the run is judged": ("on_train_end", 1),
+}
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("moment", IN_DIVIDING)
+def test_a_run_that_divides_its_labels_goes_on_wherever_it_stopped(
+    recipe, tmp_path, monkeypatch, stop, undisturbed, moment
+):
+    folder = tmp_path / "run"
+    stop(*IN_DIVIDING[moment], Interrupted("enough"))
+    with pytest.raises(Interrupted):
+        begin(recipe(*settings_of("dividemix")), folder)
+    monkeypatch.undo()
+    take_up(folder)
+    assert_same_run(folder, undisturbed(recipe, "dividemix"))
 
 
 @pytest.mark.usefixtures("eagerly")
