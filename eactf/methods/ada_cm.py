@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ from eactf.methods.labelled_part import LabelledPart
 from eactf.methods.margin_method import MarginMethod
 from eactf.methods.margin_terms import guess, sure_cross_entropy, unsure_term
 from eactf.methods.training_rows import Phase, TrainingRows
-from eactf.nn.cropping import check_padding
+from eactf.methods.views import Views
 from eactf.nn.strong_augmentation import random_strong, weak_view
 from eactf.only import Only
 
@@ -78,8 +78,10 @@ class AdaCM(MarginMethod):
     - `scale`: what unit features are multiplied by; null: 1, as published. Without it confidences
       rise slowly, and with few steps may never reach the margins.
     - `strong_operations`: operations of RandAugment that make a view strong.
-    - `crop_padding`: pixels to pad by before the random crop that half the images get.
     - `flip_probability`: the share of the views that is mirrored.
+    - `augmentation`: its `crop_padding` is what is padded by before the random crop that half the
+      views get (8 of 224 pixels in the paper), its `corruption` comes before all else; it has no
+      pixel noise.
     - `prior_adjustment`, `class_prior`: tau of the logit adjustment of the labelled images'
       cross-entropy and how often each class is given as a label (see `Method`). Where only some
       labels are used, those are counted instead.
@@ -136,15 +138,18 @@ class AdaCM(MarginMethod):
         normalized: bool = True,
         scale: Annotated[float | None, Gt(0)] = None,
         strong_operations: Annotated[int, Ge(0)] = 3,
-        crop_padding: Annotated[int, Ge(0)] = 8,
         flip_probability: Annotated[float, Ge(0), Le(1)] = 0.5,
+        augmentation: Views = Views(crop_padding=8),
         prior_adjustment: Annotated[float, Ge(0)] = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
         name: str = "ada_cm",
     ) -> None:
         check_arguments(AdaCM, locals())
-        check_padding(crop_padding)
+        if augmentation.pixel_noise > 0.0:
+            raise ValueError(
+                f"Ada-CM has no pixel noise; received pixel_noise={augmentation.pixel_noise!r}"
+            )
         self.margin_floor = float(margin_floor)  # the margins begin there, within the base's start
         super().__init__(
             classifier,
@@ -153,6 +158,7 @@ class AdaCM(MarginMethod):
             dropout=dropout,
             normalized=normalized,
             scale=scale,
+            augmentation=augmentation,
             prior_adjustment=prior_adjustment,
             class_prior=class_prior,
             seed=seed,
@@ -168,7 +174,6 @@ class AdaCM(MarginMethod):
         self.margin_factor = float(margin_factor)
         self.margin_views = margin_views
         self.strong_operations = int(strong_operations)
-        self.crop_padding = int(crop_padding)
         self.flip_probability = float(flip_probability)
         self._labelled: np.ndarray | None = None
 
@@ -208,8 +213,8 @@ class AdaCM(MarginMethod):
         # An epoch brings a labelled sample many times: each showing has a view of its own.
         labelled = replace(labelled, ids=None)
         weights = self.weights_of(labelled)
-        weak = self.views_of(labelled, self.weak)
-        views = [self.views_of(unlabelled, self.weak, view=number) for number in (1, 2)]
+        weak = self.views_of(labelled)
+        views = [self.views_of(unlabelled, view=number) for number in (1, 2)]
         views.append(self.views_of(unlabelled, self.strong, view=3))
 
         def objective() -> tuple[Tensor, Any]:
@@ -235,16 +240,19 @@ class AdaCM(MarginMethod):
         self.count_guesses(everyone)
         return self.report(labelled, logits, parts)
 
-    def weak(self, images: Tensor) -> Tensor:
+    def make_views(self, images: Tensor) -> Tensor:
         """A weak view: half of the images cropped, some mirrored."""
-        keys = self.sample_keys(images, _WEAK)
-        flips = self.flip_probability
-        return weak_view(images, keys, self.crop_padding, flip_probability=flips)
+        return self._weak(self.disturbed(images))
 
     def strong(self, images: Tensor) -> Tensor:
         """A strong view: random operations and a square cut out, then as a weak one."""
+        images = self.disturbed(images)
         keys = self.sample_keys(images, _STRONG)
-        return self.weak(random_strong(images, keys, self.strong_operations))
+        return self._weak(random_strong(images, keys, self.strong_operations))
+
+    def _weak(self, images: Tensor) -> Tensor:
+        keys, padding = self.sample_keys(images, _WEAK), self.augmentation.crop_padding
+        return weak_view(images, keys, padding, flip_probability=self.flip_probability)
 
     def _low_confidence_term(
         self, found: Sequence[tuple[Tensor, Tensor]], batch: Batch, is_sure: Tensor
@@ -289,11 +297,5 @@ class AdaCM(MarginMethod):
             "margin_factor": self.margin_factor,
             "margin_views": self.margin_views,
             "strong_operations": self.strong_operations,
-            "crop_padding": self.crop_padding,
             "flip_probability": self.flip_probability,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        classifier = keras.saving.deserialize_keras_object(config["classifier"])
-        return cls(**{**config, "classifier": classifier})

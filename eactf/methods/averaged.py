@@ -11,8 +11,10 @@ from keras import ops
 from eactf.methods.averaging import copy_variables, move_average, shrink
 from eactf.methods.base import refuse_regularizers
 from eactf.methods.batch import Batch
+from eactf.methods.erasing import CorruptingMethod
 from eactf.methods.planned import PlannedMethod
 from eactf.methods.training_rows import Phase
+from eactf.methods.views import Views
 from eactf.nn.normalized_head import NormalizedHead, normalized_head
 from eactf.nn.pooled_head import PooledHead, pooled_head
 from eactf.nn.redrawn import redrawn
@@ -25,7 +27,7 @@ _DROP = 13
 """The stream of random draws that dropout has."""
 
 
-class AveragedMethod(PlannedMethod):
+class AveragedMethod(PlannedMethod, CorruptingMethod):
     """A method that trains a copy of the classifier, which the classifier follows step by step.
 
     `average` is on the given classifier's own layers, `trained_head` on a copy of them; both have
@@ -46,6 +48,7 @@ class AveragedMethod(PlannedMethod):
         dropout: float,
         normalized: bool,
         scale: float | None,
+        augmentation: Views,
         prior_adjustment: float = 0.0,
         class_prior: Sequence[float] | None = None,
         seed: int = 0,
@@ -60,6 +63,7 @@ class AveragedMethod(PlannedMethod):
         self._head_seed = int(seed)
         super().__init__(
             classifier,
+            augmentation=augmentation,
             prior_adjustment=prior_adjustment,
             class_prior=class_prior,
             seed=seed,
@@ -138,16 +142,13 @@ class AveragedMethod(PlannedMethod):
 
     def get_config(self) -> dict[str, Any]:
         return {
+            **super().get_config(),
             "classifier": self._given_config,
             "ema": self.ema,
             "shrink": self.shrink_share,
             "dropout": self.dropout,
             "normalized": self.normalized,
             "scale": self.scale,
-            "prior_adjustment": self.prior_adjustment,
-            "class_prior": None if self.class_prior is None else list(self.class_prior),
-            "seed": self.seed,
-            "name": self.name,
         }
 
 

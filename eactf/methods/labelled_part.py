@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eactf.division_table import kept_by_all
+from eactf.data.division_table import kept_by_all
 from eactf.methods.training_rows import TrainingRows
 from eactf.packed.hashing import uniform
 from eactf.wording import counted, enumerated

@@ -52,10 +52,6 @@ class MarginMethod(AveragedMethod):
         """Places `(n,)` of the training samples whose labels are used; each method says."""
         raise NotImplementedError(f"{type(self).__name__} has no labelled samples")
 
-    def weak(self, images: Tensor) -> Tensor:
-        """The views that margins are measured on; each method says."""
-        raise NotImplementedError(f"{type(self).__name__} has no weak views")
-
     def _start_phase(self, phase: Phase) -> None:
         super()._start_phase(phase)
         self.tally.assign(ops.zeros(self.tally.shape))
@@ -128,7 +124,7 @@ class MarginMethod(AveragedMethod):
         if not self._judges_views:
             return super().predict_step(data)
         batch = self.unpack(data)
-        images = self.views_of(batch, self.weak, view=_MARGIN_VIEW)
+        images = self.views_of(batch, view=_MARGIN_VIEW)
         return self(images, training=False)[: batch.count]
 
     def _logits_of(self, batches: Any, steps: int | None) -> np.ndarray:

@@ -49,7 +49,8 @@ def test_every_key_of_a_recipe_is_described_with_type_default_and_help() -> None
         ("schedule.gamma", "0 < float <= 1", "0.9"),
         (
             "method.name",
-            "eac | cross_entropy | attention_consistency | scn | rul | dividemix | two_networks",
+            "eac | cross_entropy | attention_consistency | scn | rul | dividemix | two_networks | "
+            "ada_cm",
             "eac",
         ),
         ("method.crop_padding", "0 <= int <= 64", "0"),

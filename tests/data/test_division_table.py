@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eactf.data.division_table import kept_by_all
 from eactf.division import Division
-from eactf.division_table import kept_by_all
 
 
 def test_what_every_network_keeps_is_read_with_names_or_without(tmp_path):
