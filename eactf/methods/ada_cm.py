@@ -15,6 +15,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from keras import ops
 
+from eactf import losses
 from eactf.methods.arguments import check_arguments
 from eactf.methods.batch import Batch
 from eactf.methods.labelled_part import LabelledPart
@@ -176,6 +177,7 @@ class AdaCM(MarginMethod):
         self.strong_operations = int(strong_operations)
         self.flip_probability = float(flip_probability)
         self._labelled: np.ndarray | None = None
+        self._labelled_prior: np.ndarray | None = None
 
     # What an epoch consists of.
 
@@ -184,7 +186,7 @@ class AdaCM(MarginMethod):
         places = self.part.places(rows, self.margins.shape[0], self.seed)
         if self.prior_adjustment > 0.0 and not self.part.is_all:
             counts = np.bincount(rows.classes[places], minlength=self.margins.shape[0])
-            self.class_prior = tuple(counts.astype(float).tolist())
+            self._labelled_prior = counts.astype(np.float32)
             self.train_function = None
         self._labelled = places
         super().attach(rows)
@@ -239,6 +241,12 @@ class AdaCM(MarginMethod):
         logits, everyone, parts = self.minimize_and_follow(objective, labelled.share)
         self.count_guesses(everyone)
         return self.report(labelled, logits, parts)
+
+    def adjusted(self, logits: Tensor) -> Tensor:
+        """As every method's, by how often each class is given in the labels that are used."""
+        if self._labelled_prior is None:
+            return super().adjusted(logits)
+        return losses.adjusted_logits(logits, self._labelled_prior, self.prior_adjustment)
 
     def make_views(self, images: Tensor) -> Tensor:
         """A weak view: half of the images cropped, some mirrored."""

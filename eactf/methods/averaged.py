@@ -129,17 +129,6 @@ class AveragedMethod(PlannedMethod, CorruptingMethod):
         if int(ops.convert_to_numpy(self.optimizer.iterations)) == 0:
             copy_variables(_moving(self.trained_classifier), _moving(self.classifier))
 
-    def _table(self, name: str, shape: tuple[int, ...], start: float) -> Any:
-        """A variable of which every replica holds the same."""
-        return self.add_weight(
-            shape=shape,
-            dtype="float32",
-            initializer=keras.initializers.Constant(start),
-            trainable=False,
-            name=name,
-            aggregation="only_first_replica",
-        )
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
