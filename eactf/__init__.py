@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eactf import losses, margins, mixture, nn, optimizers, schedules
     from eactf.methods.ada_cm import AdaCM
     from eactf.methods.attention_consistency import AttentionConsistency
+    from eactf.methods.co_teaching import CoTeaching
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.dividemix import DivideMix
     from eactf.methods.eac import EAC
@@ -34,6 +35,7 @@ __all__ = [
     "SCN",
     "AdaCM",
     "AttentionConsistency",
+    "CoTeaching",
     "CrossEntropy",
     "DivideMix",
     "Erasing",

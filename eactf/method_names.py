@@ -17,5 +17,6 @@ METHODS = {
     "dividemix": "DivideMix",
     "two_networks": "TwoNetworks",
     "ada_cm": "AdaCM",
+    "co_teaching": "CoTeaching",
 }
 """The class of each method; the first is what a recipe trains that names none."""

@@ -295,12 +295,23 @@ class OptimizerSettings(Section):
 class ScheduleSettings(Section):
     """How the learning rate changes from epoch to epoch."""
 
-    kind: Literal["exponential", "cosine", "constant"] = Field(
+    kind: Literal["exponential", "cosine", "linear", "constant"] = Field(
         default="exponential",
-        description="times gamma every epoch, down to 0 as a cosine, or unchanged",
+        description="times gamma every epoch, down to 0 as a cosine or in a line, or unchanged",
     )
     gamma: Annotated[float, Only("kind", "exponential")] = Field(
         default=0.9, gt=0, le=1, description="factor after every epoch"
+    )
+    constant_epochs: Annotated[int, Only("kind", "linear")] = Field(
+        default=0,
+        ge=0,
+        description="epochs at the full rate before it falls (Co-teaching: 80 of 200)",
+    )
+    beta_1: Annotated[float | None, Only("kind", "linear")] = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Adam's beta_1 once the rate falls (Co-teaching: 0.1); null: optimizer.beta_1",
     )
 
 
@@ -369,6 +380,14 @@ class Recipe(Section):
     )
     train: TrainSettings = Field(default_factory=TrainSettings, description="the training run")
     report: ReportSettings = Field(default_factory=ReportSettings, description="the result")
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.schedule.beta_1 is not None and self.optimizer.name != "adam":
+            advice = (
+                "beta_1 serves only optimizer.name = adam; here optimizer.name = "
+                f"{self.optimizer.name}"
+            )
+            yield Conflict("schedule.beta_1", "has no effect", advice)
 
     @property
     def noise_seed(self) -> int:

@@ -153,7 +153,7 @@ TYPING_ERRORS = {
     "optimiser": "optimizer?",
     "schedul.kind": "schedule.kind?",
     "noise.rates": "noise.rate?                      0 <= float < 1, now 0.0",
-    "schedule.xyzzy": "schedule has: kind, gamma",
+    "schedule.xyzzy": "schedule has: kind, gamma, constant_epochs, beta_1",
 }
 
 

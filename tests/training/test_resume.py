@@ -34,6 +34,12 @@ METHODS = {
     ),
     "two_networks": ("method.warm_up=1", "data.balance=sqrt"),
     "ada_cm": ("method.labelled_per_class=3", "method.steps_per_epoch=3"),
+    "co_teaching": (
+        "method.gradual=2",
+        "schedule.kind=linear",
+        "schedule.constant_epochs=1",
+        "schedule.beta_1=0.1",
+    ),
 }
 STEPS = 3
 SETTINGS = (
