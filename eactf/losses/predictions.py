@@ -91,10 +91,11 @@ def prior_penalty(logits: Tensor, prior: Tensor | None = None) -> Tensor:
     return ops.where(count > 0, divergence, 0.0)
 
 
-def symmetric_divergence(logits: Tensor, others: Tensor) -> Tensor:
+def symmetric_divergence(logits: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:
     """Mean over rows of KL(p || q) + KL(q || p), p and q the softmax of either's logits.
 
-    Both are `(N, L)`, of two views of the same images; 0 where all predictions are alike. What a
+    Both are `(N, L)`, of two views of the same images; 0 where all predictions are alike. The mean
+    is over the rows that `counted` `(N,)` booleans name, all where it is None. What a
     variant of Ada-CM has in the place of the contrast of features. Computed from log-softmax.
     Gradients reach both. Raises `ValueError` for other shapes.
 
@@ -104,7 +105,11 @@ def symmetric_divergence(logits: Tensor, others: Tensor) -> Tensor:
     logits, others = _alike(logits, others, name="others")
     logs, other_logs = ops.log_softmax(logits, axis=-1), ops.log_softmax(others, axis=-1)
     differences = ops.exp(logs) - ops.exp(other_logs)
-    return _mean(ops.sum(differences * (logs - other_logs), axis=-1))
+    values = ops.sum(differences * (logs - other_logs), axis=-1)
+    if counted is None:
+        return _mean(values)
+    counts = ops.cast(counted, values.dtype)
+    return ops.sum(counts * values) / ops.maximum(ops.sum(counts), 1.0)
 
 
 def soft_cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import tensorflow as tf
 from keras import ops
 
 from eactf import losses
@@ -54,7 +53,7 @@ def unsure_term(kind: str, pairs: Tensor, is_sure: Tensor, temperature: float) -
     (`losses.two_view_contrastive` with `temperature`), with kl the logits of a weak and a strong
     view (`losses.symmetric_divergence`).
     """
-    unsure = tf.boolean_mask(pairs, tf.logical_not(is_sure))
+    unsure = ops.logical_not(is_sure)
     if kind == "contrastive":
-        return losses.two_view_contrastive(unsure, temperature)
-    return losses.symmetric_divergence(unsure[:, 0], unsure[:, 1])
+        return losses.two_view_contrastive(pairs, temperature, unsure)
+    return losses.symmetric_divergence(pairs[:, 0], pairs[:, 1], unsure)

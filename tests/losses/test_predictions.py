@@ -164,3 +164,10 @@ def test_half_types_are_computed_in_float32(dtype):
     found = soft_cross_entropy(logits, targets)
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, -(rows * exact).sum(axis=1).mean(), rtol=1e-5)
+
+
+def test_rows_that_do_not_count_leave_the_divergence_alone():
+    others, counted = LOGITS[::-1].copy(), np.array([True, False, True, True])
+    found = symmetric_divergence(LOGITS, others, counted)
+    np.testing.assert_allclose(found, divergence_by_hand(LOGITS[counted], others[counted]))
+    assert float(symmetric_divergence(LOGITS, others, counted & False)) == 0.0
