@@ -17,6 +17,7 @@ from eactf.methods.arguments import check_arguments
 from eactf.methods.mixmatch import MixingMethod
 from eactf.methods.training_rows import Phase
 from eactf.methods.views import Erasing, Views
+from eactf.only import Anew
 
 __all__ = ["DivideMix"]
 
@@ -94,10 +95,10 @@ class DivideMix(MixingMethod):
         warm_up: Annotated[int, Ge(1)] = 10,
         confidence_penalty: bool = False,
         threshold: Annotated[float, Ge(0), Lt(1)] = 0.5,
-        unlabelled_weight: Annotated[float, Ge(0)] = 0.0,
+        unlabelled_weight: Annotated[float, Ge(0), Anew()] = 0.0,
         unlabelled_ramp: Annotated[float, Ge(0)] = 16.0,
         alpha: Annotated[float, Gt(0)] = 4.0,
-        temperature: Annotated[float, Gt(0)] = 0.5,
+        temperature: Annotated[float, Gt(0), Anew()] = 0.5,
         guess: Literal["evaluation", "training"] = "evaluation",
         forward_unlabelled: bool = False,
         monotone: bool = False,
