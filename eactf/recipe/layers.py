@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from eactf.only import Only
 from eactf.recipe.keys import sections_at
-from eactf.recipe.method_settings import method_name
+from eactf.recipe.method_settings import OWN_MEANING, method_name
 from eactf.recipe.schema import PRESETS
 from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath
@@ -31,12 +32,14 @@ class Layers:
     """Settings by path, later ones over earlier ones.
 
     `places` tells where a section or a refused key stands; `dropped` lists the keys of the file
-    that a choice made over it has left without a meaning.
+    that a choice made over it has left without a meaning. `method_of_file` is the method that the
+    file's keys were written for.
     """
 
     settings: dict[KeyPath, Setting] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
     dropped: list[KeyPath] = field(default_factory=list)
+    method_of_file: str = field(default_factory=partial(method_name, {}))
 
     def put(self, path: KeyPath, value: Any, where: str, *, override: bool) -> None:
         """Set a value; a mapping sets each of its keys and leaves their neighbours alone."""
@@ -47,6 +50,8 @@ class Layers:
             return
         if override:
             self._clear(path)
+        elif path == ("method", "name"):
+            self.method_of_file = str(value)
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         self.settings[path] = Setting(plain, where, override)
 
@@ -105,8 +110,15 @@ class Layers:
             return
         for path in self._of_file(("method",)):
             known = any(path[1] in model.model_fields for model in models)
-            if known and path[1] not in chosen[0].model_fields:
+            meant = path[1] in chosen[0].model_fields and not self._means_another(name, path[1])
+            if known and not meant:
                 self._drop(path)
+
+    def _means_another(self, name: str, key: str) -> bool:
+        """Whether the file's method means something else by a key than the method `name` does."""
+        if name == self.method_of_file:
+            return False
+        return any(key in OWN_MEANING.get(one, ()) for one in (name, self.method_of_file))
 
     def _drop_keys_against_preset(self) -> None:
         """The later of a preset and a key it settles wins over the earlier."""
@@ -138,7 +150,9 @@ class Layers:
                 if only is None:
                     continue
                 section = path[:depth]
-                decided = any(self._overridden((*section, key)) for key in (only.key, "preset"))
+                # Another method has defaults of its own for what decides.
+                keys = (only.key, "preset", *(["name"] if section == ("method",) else []))
+                decided = any(self._overridden((*section, key)) for key in keys)
                 if decided and not only.serves(self._chosen(section, only.key, model)):
                     return False
         return True

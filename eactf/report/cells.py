@@ -159,7 +159,9 @@ def network_of(recipe: Recipe) -> str:
     told = {name: section.model_dump(mode="json") for name, section in sections.items()}
     for key in ("epochs", *_HOW_IT_IS_RUN):
         del told["train"][key]
-    return json.dumps(told)
+    # Of some methods an epoch is a number of steps, and no pass over the data.
+    steps = getattr(recipe.method, "steps_per_epoch", None)
+    return json.dumps(told if steps is None else {**told, "steps_per_epoch": steps})
 
 
 def _key(recipe: Recipe) -> str:
