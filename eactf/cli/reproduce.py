@@ -142,7 +142,7 @@ def _list_tables() -> None:
     lines = []
     for name, table in list_tables().items():
         size = len(list(table.places()))
-        data = ", ".join(table.paper) or "raf-db"
+        data = ", ".join(table.data_sets)
         console.emit("table", name=name, title=table.title, source=table.source, cells=size)
         lines.append([name, table.title, data, str(size)])
     console.table(["table", "of", "the paper's data", "cells each"], lines)
@@ -150,7 +150,7 @@ def _list_tables() -> None:
 
 
 def _wanted(work: Work) -> str:
-    return f"the paper's data: {', '.join(work.table.paper) or 'raf-db'}"
+    return f"the paper's data: {', '.join(work.table.data_sets)}"
 
 
 def _refuse_twice(data: Sequence[TableData]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eactf.errors import UsageError
-from eactf.recipe.sections import Section
+from eactf.recipe.sections import Section, as_tuple
 from eactf.recipe.shipped import shipped_tables
 from eactf.recipe.strict_yaml import parse, write_scalar
 from eactf.suggestions import did_you_mean
@@ -36,12 +36,14 @@ class PaperTable(Section):
     A cell is the recipe `base[budget]` with the settings of its column, then of its row, then what
     `each` says of that row in that column and, with the small budget, `small` of that row; later
     ones win. `paper` and `top5` are the published accuracies in percent, data set -> row -> a
-    number a column. `pretrained` says whether the paper's networks were.
+    number a column. `pretrained` says whether the paper's networks were; `data` names the data sets
+    where there are no numbers.
     """
 
     title: str
     source: str
     pretrained: bool = False
+    data: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ("raf-db",)
     base: Mapping[Budget, str]
     rows: Mapping[str, Settings]
     columns: Mapping[str, Settings]
@@ -49,6 +51,11 @@ class PaperTable(Section):
     small: Mapping[str, Settings] = Field(default_factory=dict)
     paper: Numbers = Field(default_factory=dict)
     top5: Numbers = Field(default_factory=dict)
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """The data sets that the paper is about."""
+        return tuple(self.paper) or self.data
 
     def places(self, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Iterator[Place]:
         """The cells, column by column; of `rows` and `columns` alone where these are given."""
@@ -78,7 +85,7 @@ class PaperTable(Section):
 
 
 def list_tables() -> dict[str, PaperTable]:
-    """Every shipped table by name: the paper's first, then its supplement's, then the curves."""
+    """Every shipped table by name: the paper's first, then its supplement's, its curves, others."""
     texts = shipped_tables()
     order = ("table", "supplement", "figure")
     names = sorted(texts, key=lambda name: [not name.startswith(kind) for kind in order])
