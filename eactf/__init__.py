@@ -16,6 +16,7 @@ from eactf.method_names import METHODS
 if TYPE_CHECKING:
     from eactf import losses, margins, mixture, nn, optimizers, schedules
     from eactf.methods.attention_consistency import AttentionConsistency
+    from eactf.methods.co_teaching import CoTeaching
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.dividemix import DivideMix
     from eactf.methods.eac import EAC
@@ -32,6 +33,7 @@ __all__ = [
     "RUL",
     "SCN",
     "AttentionConsistency",
+    "CoTeaching",
     "CrossEntropy",
     "DivideMix",
     "Erasing",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Division", "area_under_curve"]
+__all__ = ["Division", "area_under_curve", "kept_figures"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +76,14 @@ class Division:
         self, number: int, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]
     ) -> dict[str, Any]:
         kept, clean = self.kept[:, number], self.clean[:, number]
-        counts = np.bincount(given[kept], minlength=len(class_names))
-        figures: dict[str, Any] = {
-            "kept": int(kept.sum()),
-            "kept_per_class": dict(zip(class_names, counts.tolist(), strict=True)),
+        figures = {
+            **kept_figures(kept, given, truth, class_names),
             "thresholds": dict(zip(class_names, self.thresholds[number].tolist(), strict=True)),
         }
-        if truth is None or not (known := truth >= 0).any():
-            return figures
-        right = (given == truth)[known]
-        return {
-            **figures,
-            "precision": _share(right, of=kept[known]),
-            "recall": _share(kept[known], of=right),
-            "area_under_curve": area_under_curve(clean[known], right),
-        }
+        if truth is not None and (known := truth >= 0).any():
+            right = (given == truth)[known]
+            figures["area_under_curve"] = area_under_curve(clean[known], right)
+        return figures
 
     def csv_text(self, names: np.ndarray | None = None) -> str:
         """A table with a row a sample: id, clean probability by each network, kept by each.
@@ -110,6 +103,29 @@ class Division:
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
         return text.getvalue()
+
+
+def kept_figures(
+    kept: np.ndarray, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """How many labels are `kept` `(N,)`, of each class, and how many of them are right.
+
+    The figures of `Division.figures` that need no clean probability; without `truth` those that
+    need none.
+    """
+    counts = np.bincount(given[kept], minlength=len(class_names))
+    figures: dict[str, Any] = {
+        "kept": int(kept.sum()),
+        "kept_per_class": dict(zip(class_names, counts.tolist(), strict=True)),
+    }
+    if truth is None or not (known := truth >= 0).any():
+        return figures
+    right = (given == truth)[known]
+    return {
+        **figures,
+        "precision": _share(right, of=kept[known]),
+        "recall": _share(kept[known], of=right),
+    }
 
 
 def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float | None:

@@ -16,5 +16,6 @@ METHODS = {
     "rul": "RUL",
     "dividemix": "DivideMix",
     "two_networks": "TwoNetworks",
+    "co_teaching": "CoTeaching",
 }
 """The class of each method; the first is what a recipe trains that names none."""

@@ -52,6 +52,7 @@ def trained(workers, names):
         "attention_consistency": lambda: eactf.AttentionConsistency(network(), views=2),
         "scn": lambda: eactf.SCN(network(), ids=ids, relabel_epoch=1, relabel_margin=0.02),
         "rul": lambda: eactf.RUL(network(), embedding=4, head_rate=3.0),
+        "co_teaching": lambda: eactf.CoTeaching(network(), ids=ids, forget_rate=0.4, gradual=0),
     }
     kept = {}
     for name in names:
@@ -69,6 +70,8 @@ def trained(workers, names):
         statistics = [variable for variable in fixed if variable.dtype == "float32"]
         kept |= {f"{name}/statistics/{n}": v.numpy() for n, v in enumerate(statistics)}
         kept |= {f"{name}/log/{key}": np.array(values) for key, values in history.items()}
+        if name == "co_teaching":
+            kept["co_teaching/selection"] = model.selection
         if name == "scn":
             kept |= {f"scn/ledger/{key}": a for key, a in model.ledger.columns().items()}
             batches = workers.shared(watched, in_turn=True)

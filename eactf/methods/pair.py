@@ -105,14 +105,13 @@ class PairMethod(OneViewMethod):
 
     def same_learning_rate(self) -> None:
         """Give the second optimizer the learning rate that the first has by now."""
+        # Where losses are scaled the optimizer that has the rate is the inner one.
+        first, second = (getattr(one, "inner_optimizer", one) for one in self.optimizers)
         # One that follows a schedule of Keras follows it by its own steps.
-        if not isinstance(
-            getattr(self.optimizer, "_learning_rate", None),
-            keras.optimizers.schedules.LearningRateSchedule,
-        ):
-            self.second_optimizer.learning_rate = float(
-                ops.convert_to_numpy(self.optimizer.learning_rate)
-            )
+        if not isinstance(first._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            rate = float(ops.convert_to_numpy(first.learning_rate))
+            if rate != float(ops.convert_to_numpy(second.learning_rate)):
+                second.learning_rate = rate
 
     def minimize_both(
         self, objective: Callable[[], tuple[Sequence[Tensor], Any]], share: Tensor
@@ -158,6 +157,13 @@ class PairMethod(OneViewMethod):
     def get_config(self) -> dict[str, Any]:
         first, second = map(keras.saving.serialize_keras_object, self.networks)
         return {**super().get_config(), "classifier": first, "second": second}
+
+    def _computes_in_float16(self) -> bool:
+        return any(
+            layer.compute_dtype == "float16"
+            for network in self.networks
+            for layer in network._flatten_layers()
+        )
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:

@@ -147,6 +147,9 @@ def _settings_of(name: str, class_name: str) -> type[MethodSettings]:
     if constructor.defaults.get("erasing") == _OFF:
         kind = Annotated[NoErasing, Only("corruption", "erase")]
         fields["erase"] = (kind, Field(default_factory=NoErasing, description="random erasing"))
+    if constructor.defaults.get("flip_probability") == "0.0":
+        about = "share of the training images mirrored"
+        fields["flip_probability"] = (float, Field(default=0.0, ge=0, le=1, description=about))
     for argument in constructor.arguments:
         if argument.name not in _SHARED and argument.name not in _GIVEN:
             fields[argument.name] = _field(argument)

@@ -296,9 +296,10 @@ class OptimizerSettings(Section):
 class ScheduleSettings(Section):
     """How the learning rate changes from epoch to epoch."""
 
-    kind: Literal["exponential", "cosine", "step", "constant"] = Field(
+    kind: Literal["exponential", "cosine", "linear", "step", "constant"] = Field(
         default="exponential",
-        description="times gamma every epoch, down to 0 as a cosine, in steps, or unchanged",
+        description="times gamma every epoch, down to 0 as a cosine or in a line, in steps, or"
+        " unchanged",
     )
     gamma: Annotated[float, Only("kind", "exponential")] = Field(
         default=0.9, gt=0, le=1, description="factor after every epoch"
@@ -308,6 +309,17 @@ class ScheduleSettings(Section):
     ] = Field(default=(), description="epochs after each of which the rate is times factor")
     factor: Annotated[float, Only("kind", "step")] = Field(
         default=0.1, gt=0, le=1, description="what each step multiplies the rate by"
+    )
+    constant_epochs: Annotated[int, Only("kind", "linear")] = Field(
+        default=0,
+        ge=0,
+        description="epochs at the full rate before it falls (Co-teaching: 80 of 200)",
+    )
+    beta_1: Annotated[float | None, Only("kind", "linear")] = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Adam's beta_1 once the rate falls (Co-teaching: 0.1); null: optimizer.beta_1",
     )
 
     def conflicts(self) -> Iterator[Conflict]:
@@ -380,6 +392,14 @@ class Recipe(Section):
     )
     train: TrainSettings = Field(default_factory=TrainSettings, description="the training run")
     report: ReportSettings = Field(default_factory=ReportSettings, description="the result")
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.schedule.beta_1 is not None and self.optimizer.name != "adam":
+            advice = (
+                "beta_1 serves only optimizer.name = adam; here optimizer.name = "
+                f"{self.optimizer.name}"
+            )
+            yield Conflict("schedule.beta_1", "has no effect", advice)
 
     @property
     def noise_seed(self) -> int:

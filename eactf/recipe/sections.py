@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -31,7 +32,10 @@ class Expected:
 
 
 class Conflict(NamedTuple):
-    """A key at odds with its siblings: a few words of what kind, and what to do about it."""
+    """A key at odds with its siblings: a few words of what kind, and what to do about it.
+
+    `key` may lie deeper, as in `schedule.beta_1`.
+    """
 
     key: str
     kind: str
@@ -58,7 +62,7 @@ class Section(BaseModel):
     def _refuse_conflicts(self) -> Self:
         found = [*self._without_effect(), *self.conflicts()]
         if found:
-            details = [_detail(conflict, getattr(self, conflict.key)) for conflict in found]
+            details = [_detail(conflict, self) for conflict in found]
             raise ValidationError.from_exception_data(type(self).__name__, details)
         return self
 
@@ -98,9 +102,10 @@ def refuse(kind: str, advice: str) -> PydanticCustomError:
     return PydanticCustomError(_literal(kind), "{advice}", {"advice": advice})
 
 
-def _detail(conflict: Conflict, value: object) -> InitErrorDetails:
-    error = refuse(conflict.kind, conflict.advice)
-    return InitErrorDetails(type=error, loc=(conflict.key,), input=value)
+def _detail(conflict: Conflict, section: Section) -> InitErrorDetails:
+    error, path = refuse(conflict.kind, conflict.advice), tuple(conflict.key.split("."))
+    value: object = reduce(getattr, path, section)
+    return InitErrorDetails(type=error, loc=path, input=value)
 
 
 def _literal(kind: str) -> Any:

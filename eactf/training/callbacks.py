@@ -19,7 +19,7 @@ from eactf.training.folder import RunFolder
 from eactf.training.interrupts import Interrupts
 from eactf.training.records import epoch_record, judged_row, write_division
 from eactf.training.run_state import RunState
-from eactf.training.schedule import learning_rate
+from eactf.training.schedule import beta_1, learning_rate
 from eactf.training.session import Session
 from eactf.training.workers import ALONE, Workers
 
@@ -42,7 +42,7 @@ _STEPS_BETWEEN_QUESTIONS = 16
 
 
 class Schedule(keras.callbacks.Callback):
-    """Sets each epoch's learning rate, a pure function of the epoch."""
+    """Sets each epoch's learning rate and Adam's beta_1, pure functions of the epoch."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -51,6 +51,16 @@ class Schedule(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for optimizer in self.model.optimizers:
             optimizer.learning_rate = learning_rate(self.recipe, epoch)
+        if self.recipe.optimizer.name == "adam":
+            self._set_beta_1(beta_1(self.recipe, epoch))
+
+    def _set_beta_1(self, wanted: float) -> None:
+        # Where losses are scaled the optimizer that steps is the inner one.
+        optimizers = [getattr(one, "inner_optimizer", one) for one in self.model.optimizers]
+        if any(one.beta_1 != wanted for one in optimizers):
+            for one in optimizers:
+                one.beta_1 = wanted
+            self.model.make_train_function(force=True)  # a step's graph has the number in it
 
 
 class StepCount(keras.callbacks.Callback):

@@ -205,7 +205,7 @@ def regularized(place):
     return keras.Model(inputs, keras.layers.Dense(3, name="the_head", **head)(pooled))
 
 
-@pytest.mark.parametrize("method", [eactf.CrossEntropy, eactf.RUL])
+@pytest.mark.parametrize("method", [eactf.CrossEntropy, eactf.RUL, eactf.CoTeaching])
 @pytest.mark.parametrize(
     "place, told",
     [

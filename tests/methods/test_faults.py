@@ -64,6 +64,7 @@ METHODS = {
     "cross-entropy": (eactf.CrossEntropy, {}),
     "scn": (eactf.SCN, {"relabel_epoch": None}),
     "rul": (eactf.RUL, {"embedding": 4}),
+    "co-teaching": (eactf.CoTeaching, {}),
 }
 
 

@@ -35,9 +35,12 @@ def assert_same_state(one, two):
         np.testing.assert_array_equal(array, two[name], err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL"])
+@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL", "CoTeaching"])
 def test_a_state_that_is_put_back_is_the_state(tiny_classifier, faces, name):
-    settings = {"SCN": {"ids": 6, "relabel_epoch": 1, "relabel_margin": 0.0}}.get(name, {})
+    settings = {
+        "SCN": {"ids": 6, "relabel_epoch": 1, "relabel_margin": 0.0},
+        "CoTeaching": {"ids": 6, "forget_rate": 0.4, "gradual": 2},
+    }.get(name, {})
 
     def make():
         return getattr(eactf, name)(tiny_classifier(), **settings)
@@ -49,6 +52,9 @@ def test_a_state_that_is_put_back_is_the_state(tiny_classifier, faces, name):
     assert_same_state(two.state(), state)
     if name == "SCN":
         assert two.ledger == one.ledger
+    if name == "CoTeaching":
+        assert 0 < one.selection.sum() < 12
+        np.testing.assert_array_equal(two.selection, one.selection)
     # What one does next does not reach what was taken out of it.
     one.restore({key: np.zeros_like(array) for key, array in state.items()})
     assert_same_state(two.state(), state)

@@ -71,6 +71,16 @@ def attention_consistency(make_classifier):
     return eactf.AttentionConsistency(make_classifier(), views=4)
 
 
+def co_teaching(make_classifier):
+    return eactf.CoTeaching(
+        make_classifier(), ids=np.arange(100, 132), forget_rate=0.4, gradual=0, flip_probability=0.5
+    )
+
+
+def co_teaching_without_ids(make_classifier):
+    return eactf.CoTeaching(make_classifier(), forget_rate=0.4, gradual=0)
+
+
 CASES = {
     "eac-without-norm": (eac, False, True),
     "eac-synchronised": (eac, True, True),
@@ -78,6 +88,8 @@ CASES = {
     "scn": (scn, True, True),
     "rul": (rul, True, True),
     "attention-consistency": (attention_consistency, True, True),
+    "co-teaching": (co_teaching, True, True),
+    "co-teaching-without-ids": (co_teaching_without_ids, True, False),
 }
 
 
@@ -105,6 +117,12 @@ def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices,
         assert len(ledgers[0]) > 0
         np.testing.assert_array_equal(ledgers[1].ids, ledgers[0].ids)
         np.testing.assert_array_equal(ledgers[1].new, ledgers[0].new)
+    if method is co_teaching:
+        kept = one[3].selection
+        # 9 of 16, 9 of 15 and the single one, of both networks, and not the same.
+        np.testing.assert_array_equal(kept.sum(axis=0), [19, 19])
+        assert (kept[:, 0] != kept[:, 1]).any()
+        np.testing.assert_array_equal(two[3].selection, kept)
     expected = one[3].predict(data, verbose=0)
     assert expected.shape == (32, 3)
     np.testing.assert_allclose(two[3].predict(data, verbose=0), expected, atol=1e-5)

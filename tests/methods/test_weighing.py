@@ -151,6 +151,27 @@ class Rul(Case):
         return (own + weighted(cross_entropies(logits, LABELS[other]), weights[other])) / 2
 
 
+class CoTeaching(Case):
+    method, settings = eactf.CoTeaching, {"forget_rate": 0.4, "gradual": 0, "seed": 1}
+
+    def build(self, classifier, **settings):
+        model = super().build(classifier, **settings)
+        for optimizer in model.optimizers:
+            # The loss that is told is the mean of two; each network goes down its own.
+            optimizer.learning_rate = RATE / 2
+        return model
+
+    def loss(self, images, weights, offset, *both):
+        values = []
+        for conv, bias, kernel, base in (both[:4], both[4:]):
+            logits = maps_of(images, conv, bias).mean(axis=(1, 2)) @ kernel + base
+            values.append(cross_entropies(logits + offset, LABELS))
+        kept = [np.argsort(own)[:3] for own in values]
+        assert set(kept[0]) != set(kept[1])
+        pairs = zip(values, kept[::-1], strict=True)
+        return np.mean([weighted(own[rows], weights[rows]) for own, rows in pairs])
+
+
 CASES = {
     "cross-entropy": CrossEntropy(),
     "eac": Eac(),
@@ -158,6 +179,7 @@ CASES = {
     "attention-consistency": AttentionConsistency(),
     "scn": Scn(),
     "rul": Rul(),
+    "co-teaching": CoTeaching(),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 

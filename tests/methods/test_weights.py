@@ -153,6 +153,7 @@ METHODS = {
     "cross-entropy": (eactf.CrossEntropy, {"generalized": 0.7}),
     "scn": (eactf.SCN, {"ids": np.arange(100, 132), "relabel_epoch": 1, "relabel_margin": 0.02}),
     "rul": (eactf.RUL, {"embedding": 4, "head_rate": 3.0}),
+    "co-teaching": (eactf.CoTeaching, {"forget_rate": 0.4, "gradual": 0}),
 }
 
 

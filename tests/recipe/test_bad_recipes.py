@@ -162,7 +162,7 @@ TYPING_ERRORS = {
     "optimiser": "optimizer?",
     "schedul.kind": "schedule.kind?",
     "noise.rates": "noise.rate?                      0 <= float < 1, now 0.0",
-    "schedule.xyzzy": "schedule has: kind, gamma, after, factor",
+    "schedule.xyzzy": "schedule has: kind, gamma, after, factor, constant_epochs, beta_1",
 }
 
 

@@ -18,6 +18,7 @@ WITHOUT_GRAPHS = pytest.mark.filterwarnings("ignore:.*run_functions_eagerly.*:Us
 CASES = {
     "attention_consistency": ("method.views=4", "data.drawn.size=24"),
     "rul": ("method.embedding=8",),
+    "co_teaching": ("method.forget_rate=0.3", "method.gradual=0", "schedule.kind=linear"),
     "scn": ("method.relabel_epoch=1", "method.relabel_margin=0.01"),
     "cross_entropy": ("method.generalized=0.7", "method.label_smoothing=0.1"),
     "eac": (

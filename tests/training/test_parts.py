@@ -9,6 +9,7 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from tiny_classifiers import make_faces
 
 from eactf.errors import Interrupted, TrainingError, UsageError
 from eactf.files import replace_atomically, write_text
@@ -50,6 +51,59 @@ def test_the_constant_schedule_stays(recipe):
 
     made = recipe("schedule.kind=constant", "optimizer.learning_rate=0.1").recipe
     assert {learning_rate(made, epoch) for epoch in range(9)} == {0.1}
+
+
+LATE = ("schedule.kind=linear", "schedule.constant_epochs=2", "schedule.beta_1=0.1")
+
+
+def test_the_linear_schedule_falls_to_nought_once_its_constant_epochs_are_over(recipe):
+    from eactf.training.schedule import beta_1, learning_rate
+
+    made = recipe(*LATE, "train.epochs=6", "optimizer.learning_rate=0.1").recipe
+    rates = [learning_rate(made, epoch) for epoch in range(7)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.075, 0.05, 0.025, 0.0])
+    assert [beta_1(made, epoch) for epoch in range(4)] == [0.9, 0.9, 0.1, 0.1]
+    never = recipe("schedule.kind=linear", "schedule.constant_epochs=9", "train.epochs=6").recipe
+    assert len({learning_rate(never, epoch) for epoch in range(6)}) == 1
+    assert {beta_1(never, epoch) for epoch in range(6)} == {0.9}
+
+
+def test_a_later_beta_1_is_refused_where_there_is_none(recipe):
+    with pytest.raises(UsageError, match=r"serves only optimizer.name = adam"):
+        recipe(*LATE, "optimizer.name=sgd")
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_later_beta_1_reaches_the_steps_of_every_network(tiny_classifier, recipe, precision):
+    import numpy as np
+
+    import eactf
+    from eactf.training.callbacks import Schedule
+
+    made = recipe(*LATE, "optimizer.learning_rate=0.01").recipe
+    dtype = None if precision == "float32" else precision
+    model = eactf.CoTeaching(tiny_classifier(norm=False, dtype=dtype))
+    model.compile(optimizer=eactf.optimizers.Adam(0.01))
+    images, labels = make_faces(8)
+    means = [
+        next(v for v in one.variables if "momentum" in v.path)
+        for one in (getattr(o, "inner_optimizer", o) for o in model.optimizers)
+    ]
+    for epoch, kept in ((1, 0.9), (2, 0.1)):
+        model.fit(
+            images,
+            labels,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[Schedule(made)],
+            batch_size=8,
+            verbose=0,
+        )
+        before = [mean.numpy() for mean in means]
+        model.train_on_batch(images, labels, sample_weight=np.zeros(8))  # a gradient of noughts
+        for mean, start in zip(means, before, strict=True):
+            assert np.abs(start).max() > 0
+            np.testing.assert_allclose(mean.numpy(), kept * start, rtol=1e-4)
 
 
 def test_run_folders_take_the_next_free_name(tmp_path, monkeypatch):

@@ -33,6 +33,12 @@ METHODS = {
         "report.every_epoch=true",
     ),
     "two_networks": ("method.warm_up=1", "data.balance=sqrt"),
+    "co_teaching": (
+        "method.gradual=2",
+        "schedule.kind=linear",
+        "schedule.constant_epochs=1",
+        "schedule.beta_1=0.1",
+    ),
 }
 STEPS = 3
 SETTINGS = (

@@ -19,7 +19,7 @@ from eactf.cluster import Cluster
 from eactf.errors import DataError, UsageError
 
 SCRIPT = Path(__file__).parents[1] / "several_workers.py"
-ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul")
+ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul", "co_teaching")
 SMALL = (
     "data.drawn.train=480",
     "data.drawn.validation=16",
@@ -90,6 +90,7 @@ def test_several_processes_train_and_judge_as_one(start, tmp_path, one, count, n
         else:
             np.testing.assert_array_equal(array, one[key], err_msg=key)
     assert len(several["scn/ledger/epochs"]) > 0
+    assert "co_teaching" not in names or several["co_teaching/selection"].any()
 
 
 def test_of_a_run_whose_worker_is_killed_the_others_end_and_all_take_it_up(start, tmp_path):
