@@ -98,7 +98,7 @@ def test_every_shipped_recipe_says_run_takes_expect_and_cite(name: str) -> None:
 @pytest.mark.parametrize(
     "data", ["ferplus", "raf-db", "affectnet7", "affectnet8", "cifar10n-worst"]
 )
-@pytest.mark.parametrize("method", ["dividemix", "two_networks"])
+@pytest.mark.parametrize("method", ["dividemix", "two_networks", "co_teaching"])
 def test_methods_of_two_networks_have_a_recipe_on_every_data_set(data: str, method: str) -> None:
     name = f"{data}-{method.replace('_', '-')}"
     assert load_recipe(name).recipe.method.name == method
