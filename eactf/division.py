@@ -38,23 +38,23 @@ class Division:
         return int(self.clean.shape[1])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it but the ids, by name, as `from_arrays` takes it."""
+        """All of it by name, as `from_arrays` takes it."""
         return {
             "division_epoch": np.array(self.epoch),
+            "division_ids": self.ids,
             "division_clean": self.clean,
             "division_kept": self.kept,
             "division_thresholds": self.thresholds,
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], ids: np.ndarray) -> Division | None:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Division | None:
         """The division that `arrays` tells of; None where there is none among them."""
         if "division_epoch" not in arrays:
             return None
-        clean, kept, thresholds = (
-            np.array(arrays[f"division_{name}"]) for name in ("clean", "kept", "thresholds")
-        )
-        return cls(int(arrays["division_epoch"]), ids, clean, kept, thresholds)
+        names = ("ids", "clean", "kept", "thresholds")
+        columns = (np.array(arrays[f"division_{name}"]) for name in names)
+        return cls(int(arrays["division_epoch"]), *columns)
 
     def figures(
         self, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]

@@ -1,11 +1,11 @@
-"""A mark on settings that have a meaning only beside some choices of another one."""
+"""Marks on settings: what has a meaning only beside a choice, and what is not taken over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-__all__ = ["Only"]
+__all__ = ["Anew", "Only"]
 
 
 class Only:
@@ -26,3 +26,17 @@ class Only:
     def among(marks: Iterable[object]) -> Only | None:
         """The mark among others, None where a setting always has a meaning."""
         return next((mark for mark in marks if isinstance(mark, Only)), None)
+
+
+class Anew:
+    """Marks a method's setting that begins at its default where the method is chosen over a file.
+
+    The file's key of that name was set for another method, to which it means something else, or in
+    which it is not an addition as here. So is it where another method is chosen over a file that
+    sets the key for this one.
+    """
+
+    @staticmethod
+    def among(marks: Iterable[object]) -> bool:
+        """Whether the mark is among others."""
+        return any(isinstance(mark, Anew) for mark in marks)

@@ -24,11 +24,14 @@ def trained(workers, names):
     import eactf
     from eactf.data.pipeline import (
         ImageForm,
+        ImageSource,
         evaluation_batches,
         steps_per_epoch,
         training_batches,
     )
     from eactf.evaluation.macro_recall import MacroRecall
+    from eactf.methods.planned import PlannedMethod
+    from eactf.methods.training_rows import TrainingRows
     from eactf.packed.records import Samples
 
     images, labels = make_faces(COUNT)
@@ -52,8 +55,27 @@ def trained(workers, names):
         "attention_consistency": lambda: eactf.AttentionConsistency(network(), views=2),
         "scn": lambda: eactf.SCN(network(), ids=ids, relabel_epoch=1, relabel_margin=0.02),
         "rul": lambda: eactf.RUL(network(), embedding=4, head_rate=3.0),
+        "two_networks": lambda: eactf.TwoNetworks(network(), consistency_weight=2.0),
+        "dividemix": lambda: eactf.DivideMix(network(), warm_up=1, unlabelled_weight=5.0),
         "co_teaching": lambda: eactf.CoTeaching(network(), ids=ids, forget_rate=0.4, gradual=0),
     }
+    rows = TrainingRows(
+        ImageSource(samples, form).take,
+        ids,
+        labels,
+        BATCH,
+        seed=3,
+        shared=workers.shared,
+        steps_of_a_pass=steps,
+    )
+
+    def fitted(model):
+        """What `fit` tells: of an epoch, or of two whose steps the method plans."""
+        if not isinstance(model, PlannedMethod):
+            return model.fit(workers.shared(training), steps_per_epoch=steps, verbose=0).history
+        model.attach(rows)
+        return model.fit(epochs=2, verbose=0).history
+
     kept = {}
     for name in names:
         with workers.strategy.scope() if workers.strategy else nullcontext():
@@ -63,7 +85,7 @@ def trained(workers, names):
                 metrics=["accuracy", MacroRecall(classes=3)],
             )
         before = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
-        history = model.fit(workers.shared(training), steps_per_epoch=steps, verbose=0).history
+        history = fitted(model)
         after = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
         kept[f"{name}/moved"] = after - before
         fixed = model.classifier.non_trainable_variables

@@ -29,8 +29,9 @@ def sharpen(probabilities: Tensor, temperature: float) -> Tensor:
     check_number("temperature must be above 0", temperature, lambda number: number > 0)
     (probabilities,) = raised(probabilities)
     check_shape("probabilities must be (n, classes)", probabilities, (None, None))
-    # What a row is divided by cancels: no gradient is lost with it.
-    largest = ops.stop_gradient(ops.max(probabilities, axis=-1, keepdims=True))
+    # What a row is divided by cancels: no gradient is lost with it. Keras has no maximum of no rows
+    # without something to begin with.
+    largest = ops.stop_gradient(ops.max(probabilities, axis=-1, keepdims=True, initial=0.0))
     exponent = 1.0 / number_of(temperature, probabilities.dtype)
     powers = ops.power(probabilities / largest, exponent)
     return powers / ops.sum(powers, axis=-1, keepdims=True)

@@ -91,4 +91,6 @@ def pad_rows(rows: Tensor, padding: Tensor) -> Tensor:
     """`rows` with `padding` rows of noughts behind them."""
     if isinstance(padding, int) and padding == 0:
         return rows
-    return tf.pad(rows, [[0, padding]] + [[0, 0]] * (len(rows.shape) - 1))
+    # Not `tf.pad`: oneDNN merges that with a convolution behind it and then forgets the rows.
+    shape = tf.concat([[padding], tf.shape(rows)[1:]], axis=0)
+    return tf.concat([rows, tf.zeros(shape, rows.dtype)], axis=0)

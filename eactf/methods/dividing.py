@@ -75,7 +75,7 @@ class DividingMethod(PlannedMethod, PairMethod):
         self.clip_quantile = None if clip_quantile is None else float(clip_quantile)
         self.loss_history = int(loss_history)
         self.division: Division | None = None
-        self.histories = [mixture.LossHistory(self.loss_history) for _ in self.networks]
+        self.histories = self._no_histories()
 
     # Between two epochs.
 
@@ -89,6 +89,8 @@ class DividingMethod(PlannedMethod, PairMethod):
 
         One pass over all samples, in evaluation mode and as they are, by both networks.
         """
+        if self.division is not None and not np.array_equal(self.division.ids, rows.ids):
+            self.histories = self._no_histories()  # they are those of other samples
         batches, steps = rows.in_order()
         logits = self.predict_each(batches, steps=steps, verbose=0, callbacks=self._watchers)
         given, found = rows.classes, []
@@ -103,6 +105,9 @@ class DividingMethod(PlannedMethod, PairMethod):
         return Division(
             epoch, rows.ids, np.stack(probabilities, 1), np.stack(kept, 1), np.stack(limits)
         )
+
+    def _no_histories(self) -> list[mixture.LossHistory]:
+        return [mixture.LossHistory(self.loss_history) for _ in self.networks]
 
     def thresholds(
         self, clean: np.ndarray, given: np.ndarray, logits: np.ndarray, epoch: int
@@ -125,10 +130,15 @@ class DividingMethod(PlannedMethod, PairMethod):
     def phases(self, epoch: int, rows: TrainingRows) -> Sequence[Phase]:
         if epoch < self.warm_up:
             return [self._warm_up_phase(number, epoch, rows) for number in (0, 1)]
-        if self.division is None:
+        if not self._is_divided(rows, epoch):
             # Taken up without what the epoch before decided, as after `load_weights`.
             self.division = self.divide(rows, epoch)
         return [self._trained_on_the_others(number, epoch, rows) for number in (0, 1)]
+
+    def _is_divided(self, rows: TrainingRows, epoch: int) -> bool:
+        """Whether the last division is that of these samples for `epoch`."""
+        known = self.division
+        return known is not None and known.epoch == epoch and np.array_equal(known.ids, rows.ids)
 
     passes_between_epochs = True
 
@@ -232,7 +242,7 @@ class DividingMethod(PlannedMethod, PairMethod):
 
     def restore_extra_state(self, state: Mapping[str, np.ndarray]) -> None:
         super().restore_extra_state(state)
-        self.division = Division.from_arrays(state, self._attached().ids)
+        self.division = Division.from_arrays(state)
         for number, history in enumerate(self.histories):
             history.restore(state[f"history_{number}"])
 

@@ -91,10 +91,12 @@ class MixingMethod(DividingMethod):
                 plain, logits = parts["labelled"], self.adjusted(logits[:labelled_rows])
                 adjusted = losses.soft_cross_entropy(logits, mixed_targets[:labelled_rows])
                 loss, parts = loss + adjusted - plain, {**parts, "labelled": adjusted}
-            further, its_parts = self.further_loss(images[0], labelled)
+            # A device may have unlabelled rows and a blank labelled one.
+            with weighing_rows(self._row_weight(labelled.share)):
+                further, its_parts = self.further_loss(images[0], labelled)
             # The rest of the loss is of all replicas' rows, this of the own ones.
-            loss = loss + further * ops.divide_no_nan(labelled.share, share)
-            return loss, {"loss": loss, **parts, **its_parts}
+            moving = loss + further * ops.divide_no_nan(labelled.share, share)
+            return moving, {"loss": loss + further, **parts, **its_parts}
 
         parts = self.minimize_own(objective, share)
         seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))

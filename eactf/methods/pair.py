@@ -51,7 +51,10 @@ class PairMethod(OneViewMethod):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        self._second = (second, int(seed))  # `open` builds from it, within the base's own start
+        # `open` calls it within the base's own start. As a function: of an attribute Keras would
+        # count the variables first, and a state would hold a network in another place than one of
+        # a method that draws its second network.
+        self._make_second = lambda: redrawn(classifier, int(seed)) if second is None else second
         super().__init__(
             classifier,
             flip_probability=flip_probability,
@@ -66,8 +69,7 @@ class PairMethod(OneViewMethod):
     def open(self, classifier: keras.Model) -> None:
         """Open both networks; `classifier` becomes their sum."""
         super().open(classifier)
-        second, seed = self._second
-        second = redrawn(classifier, seed) if second is None else second
+        second = self._make_second()
         _refuse_other_form(classifier, second)
         refuse_regularizers(second)
         opened = open_classifier(second)
@@ -88,8 +90,14 @@ class PairMethod(OneViewMethod):
         return [network(images, training=training)[1] for network in self.opened_networks]
 
     def compile(self, optimizer: Any = "rmsprop", **settings: Any) -> None:
-        """As `Method.compile`; the second network's optimizer is made as the first one's."""
+        """As `Method.compile`; the second network's optimizer is made as the first one's.
+
+        Raises `ValueError` for an optimizer with `use_ema`, whose averages Keras' `fit` would put
+        into both networks at once.
+        """
         super().compile(optimizer, **settings)
+        if _plain(self.optimizer).use_ema:
+            raise ValueError(f"{type(self).__name__} takes no optimizer with use_ema")
         self.second_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.build_optimizers()
 
@@ -183,6 +191,11 @@ def summed(networks: Sequence[keras.Model]) -> keras.Model:
     each = [network(inputs) for network in named]
     total = layers.Add(name="sum_of_logits", dtype="float32")(each)
     return keras.Model(inputs, total, name=f"{first.name}_pair")
+
+
+def _plain(optimizer: Any) -> Any:
+    """An optimizer without the loss scale around it."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _refuse_other_form(first: keras.Model, second: keras.Model) -> None:

@@ -31,6 +31,8 @@ class PlannedMethod(Method):
     share a graph, whatever samples they take.
     """
 
+    _initial_epoch: Any  # Keras' own
+
     def start_clock(self, seed: int) -> None:
         super().start_clock(seed)
         self._phase_start = self._counter("phase_start")
@@ -39,7 +41,7 @@ class PlannedMethod(Method):
         self.rows: TrainingRows | None = None
         self._phases: Sequence[Phase] = ()
         self._taken = 0
-        self._watchers: list[keras.callbacks.Callback] = []
+        self._watchers = keras.callbacks.CallbackList()
 
     def phases(self, epoch: int, rows: TrainingRows) -> Sequence[Phase]:
         """What `epoch`, from 0, consists of; each method says."""
@@ -100,16 +102,15 @@ class PlannedMethod(Method):
         """As `keras.Model.fit`, with all training samples at hand.
 
         `x` and `y` are arrays of images and labels, or `x` a data set that yields `(image, label)`
-        or `(image, label, id)` in batches and ends, which is read into memory; neither where rows
-        are attached. `batch_size` (32 where not given) is what the method calls a batch.
+        or another form that `unpack` takes, in batches and ends, which is read into memory; neither
+        where rows are attached. `batch_size` (32 where not given) is what the method calls a batch.
         `first_step` leaves out steps of the first epoch that were taken before. Of Keras' settings
-        those of validation are taken. Raises `ValueError` for others, and for `steps_per_execution`
-        above 1.
+        those of validation are taken. Raises `ValueError` for others, for `steps_per_execution`
+        above 1, and as `rows_of`.
         """
-        if x is not None:
-            weights = as_sample_weights(sample_weight)
-            self.attach(rows_of(x, y, batch_size=batch_size or 32, seed=self.seed, weights=weights))
         self._refuse(settings)
+        self._assert_compile_called("fit")
+        self._take_samples(x, y, batch_size, sample_weight)
         self._weigh_classes(class_weight)
         refuse_integer_weights(settings.get("validation_data"))
         told = _OneTraining(
@@ -121,20 +122,49 @@ class PlannedMethod(Method):
             epochs=epochs,
             steps=None,
         )
-        self._watchers = [one for one in told.callbacks if _watches_predictions(one)]
-        for epoch in range(initial_epoch, epochs):
-            self._fit_epoch(epoch, first_step, told, settings)
-            first_step = 0
-            if self.stop_training:
-                break
+        # Without a model or settings of its own: what callbacks know of the training stays.
+        self._watchers = keras.callbacks.CallbackList(
+            [one for one in told.callbacks if _watches_predictions(one)]
+        )
+        self.stop_training = False
+        told.on_train_begin()
+        # A callback that takes up a training names its epoch here (`keras.callbacks`).
+        first, self._initial_epoch = self._initial_epoch or initial_epoch, None
+        try:
+            self._fit_epochs(range(first, epochs), first_step, told, settings)
+        finally:
+            self._phases = ()
         told.end()
         return self.history
+
+    def _take_samples(self, x: Any, y: Any, batch_size: int | None, sample_weight: Any) -> None:
+        """Attach what `fit` was given."""
+        weights = as_sample_weights(sample_weight)
+        if x is None and (y is not None or weights is not None):
+            raise ValueError("fit was given labels or weights without images")
+        samples = self._attached() if x is None else x
+        self.attach(rows_of(samples, y, batch_size=batch_size, seed=self.seed, weights=weights))
+
+    def _fit_epochs(
+        self, epochs: range, first_step: int, told: _OneTraining, settings: dict[str, Any]
+    ) -> None:
+        for epoch in epochs:
+            if self.stop_training:
+                break
+            self._fit_epoch(epoch, first_step, told, settings)
+            first_step = 0
 
     def _fit_epoch(
         self, epoch: int, first_step: int, told: _OneTraining, settings: dict[str, Any]
     ) -> None:
         phases = self.phases(epoch, self._attached())
-        steps = sum(phase.steps for phase in phases) - first_step
+        whole = sum(phase.steps for phase in phases)
+        if not 0 <= first_step < whole:
+            raise ValueError(
+                f"epoch {epoch} has {whole} steps: first_step must be in 0..{whole - 1}; received "
+                f"{first_step}"
+            )
+        steps = whole - first_step
         told.set_params({**told.params, "steps": steps})
         self._fit_phases(phases, epoch, first_step, told, settings, steps)
 
@@ -188,6 +218,9 @@ class PlannedMethod(Method):
                 break
             step -= phase.steps
         self._taken += 1
+
+    def _start_epoch(self, epoch: int, steps: int | None) -> None:
+        self.epoch.assign(epoch)  # what else the clock has is a phase's, which may have begun
 
     def _start_phase(self, phase: Phase) -> None:
         iterations = self.optimizers[phase.network].iterations

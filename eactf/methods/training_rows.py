@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from eactf.data.balance import balanced_order
 from eactf.data.pipeline import Share, epoch_order
+from eactf.methods.batch import Columns, columns
 
 __all__ = ["Phase", "TrainingRows", "rows_of"]
 
@@ -167,52 +168,74 @@ class TrainingRows:
 
 
 def rows_of(
-    data: Any, labels: Any = None, *, batch_size: int, seed: int, weights: Any = None
+    data: Any, labels: Any = None, *, batch_size: int | None, seed: int, weights: Any = None
 ) -> TrainingRows:
     """The training rows of arrays, or of a data set, which is read into memory once.
 
-    `data` are images `(N, H, W, C)` with their `labels`, or a data set that yields `(image, label)`
-    or `(image, label, id)` in batches and ends. Without ids a sample's place is its id. Raises
-    `ValueError` for other data.
+    `data` are images `(N, H, W, C)` with their `labels` and `weights` `(N,)`, if any, or a data set
+    that yields columns as `columns` takes them, in batches, and ends. Without ids a sample's place
+    is its id. `batch_size` defaults to 32, of rows that are rows already to their own. Raises
+    `ValueError` for other data, and for a batch size that is not a whole number above 0.
     """
+    size = batch_size if batch_size is not None else getattr(data, "batch_size", _BATCH)
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"batch_size must be a whole number above 0; received {size!r}")
+    if isinstance(data, (TrainingRows, tf.data.Dataset)) and not (
+        labels is None and weights is None
+    ):
+        raise ValueError("a data set has labels and weights of its own: give fit none beside it")
     if isinstance(data, TrainingRows):
-        return replace(data, batch_size=batch_size) if batch_size else data
-    ids = None
+        return replace(data, batch_size=int(size))
     if isinstance(data, tf.data.Dataset):
-        data, labels, ids = _read(data)
-    if labels is None:
+        found = _read(data)
+    elif labels is None:
         raise ValueError(
             "give images and labels, or a data set that yields both; received no labels"
         )
-    images, labels = np.asarray(data), np.asarray(labels)
-    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if len(images) != len(labels) or not len(images):
+    else:
+        images, labels = np.asarray(data), np.asarray(labels)
+        found = columns((images, labels, np.arange(len(images)), weights))
+    return _rows(found, int(size), seed)
+
+
+_BATCH = 32
+
+
+def _rows(found: Columns, batch_size: int, seed: int) -> TrainingRows:
+    """Rows of whole columns, arrays each."""
+    images, labels = np.asarray(found.images), np.asarray(found.labels)
+    ids = np.arange(len(images)) if found.ids is None else np.asarray(found.ids)
+    weights = None if found.weights is None else np.asarray(found.weights, np.float32)
+    lengths = {len(images), len(labels), len(ids), len(images if weights is None else weights)}
+    if len(lengths) > 1 or not len(images):
+        told = "" if weights is None else f" and {len(weights)} weights"
         raise ValueError(
-            f"there must be a label for each image, one at least; received {len(images)} images "
-            f"and {len(labels)} labels"
+            "there must be a label for each image, a weight where there are any, and one image at "
+            f"least; received {len(images)} images, {len(labels)} labels{told}"
         )
-    ids = np.arange(len(images)) if ids is None else ids
     with tf.device("CPU:0"):
         stored = tuple(tf.constant(a) for a in (images, labels, ids.astype(np.int32)))
 
     def take(places: Any) -> Any:
         return tuple(tf.gather(column, places) for column in stored)
 
-    given = None if weights is None else np.asarray(weights, np.float32)
-    return TrainingRows(take, ids, labels, batch_size, seed, given)
+    return TrainingRows(take, ids, labels, batch_size, seed, weights)
 
 
-def _read(data: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _read(data: tf.data.Dataset) -> Columns:
+    """All columns of a data set, whole."""
     if data.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError(
             "the data set has no end: give one that yields every training sample once; the method "
             "orders and cuts it anew in every epoch"
         )
-    columns = list(zip(*data.as_numpy_iterator(), strict=True))
-    if len(columns) not in (2, 3):
+    shapes = [spec.shape for spec in tf.nest.flatten(data.element_spec)]
+    if shapes and shapes[0].rank not in (None, 4):
         raise ValueError(
-            "a data set must yield (image, label) or (image, label, id) in batches; received "
-            f"{len(columns)} columns"
+            "the data set must yield batches, images of (n, height, width, channels): call "
+            f".batch(...) on it; received images of {shapes[0]}"
         )
-    images, labels, *rest = (np.concatenate(column) for column in columns)
-    return images, labels, rest[0] if rest else None
+    whole = tuple(np.concatenate(c) for c in zip(*data.as_numpy_iterator(), strict=True))
+    if not whole:
+        raise ValueError("the data set is empty: give one that yields every training sample once")
+    return columns(whole)

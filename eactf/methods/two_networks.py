@@ -21,7 +21,7 @@ from eactf.methods.batch import Batch
 from eactf.methods.mixmatch import MixingMethod
 from eactf.methods.transforms import refuse_small_maps
 from eactf.methods.views import Erasing, Views
-from eactf.only import Only
+from eactf.only import Anew, Only
 
 __all__ = ["TwoNetworks"]
 
@@ -113,8 +113,8 @@ class TwoNetworks(MixingMethod):
         guess: Annotated[
             Literal["evaluation", "training"], Only("unlabelled", "mixmatch")
         ] = "evaluation",
-        consistency_weight: Annotated[float, Ge(0)] = 0.0,
-        consistency_ramp: Annotated[float, Ge(0)] = 0.0,
+        consistency_weight: Annotated[float, Ge(0), Anew()] = 0.0,
+        consistency_ramp: Annotated[float, Ge(0), Anew()] = 0.0,
         monotone: bool = False,
         clip_quantile: Annotated[float | None, Gt(0), Le(1)] = None,
         loss_history: Annotated[int, Ge(1)] = 1,

@@ -41,11 +41,11 @@ def weighing_rows(weight: Any) -> Iterator[None]:
 
     A replica that got no samples runs on one blank row, which must not enter the statistics.
     """
-    _ROWS.weight = weight
+    before, _ROWS.weight = _ROWS.weight, weight
     try:
         yield
     finally:
-        _ROWS.weight = None
+        _ROWS.weight = before
 
 
 def can_fuse(layer: keras.layers.Layer) -> bool:

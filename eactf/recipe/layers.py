@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-from eactf.only import Only
+from eactf.only import Anew, Only
 from eactf.recipe.keys import sections_at
-from eactf.recipe.method_settings import OWN_MEANING, method_name
+from eactf.recipe.method_settings import method_name
 from eactf.recipe.schema import PRESETS
 from eactf.recipe.sections import Section
 from eactf.recipe.strict_yaml import KeyPath
@@ -32,14 +31,14 @@ class Layers:
     """Settings by path, later ones over earlier ones.
 
     `places` tells where a section or a refused key stands; `dropped` lists the keys of the file
-    that a choice made over it has left without a meaning. `method_of_file` is the method that the
-    file's keys were written for.
+    that a choice made over it has left without a meaning; `replaced` is what the file had where
+    something was set over it.
     """
 
     settings: dict[KeyPath, Setting] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
     dropped: list[KeyPath] = field(default_factory=list)
-    method_of_file: str = field(default_factory=partial(method_name, {}))
+    replaced: dict[KeyPath, Any] = field(default_factory=dict)
 
     def put(self, path: KeyPath, value: Any, where: str, *, override: bool) -> None:
         """Set a value; a mapping sets each of its keys and leaves their neighbours alone."""
@@ -49,9 +48,9 @@ class Layers:
                 self.put((*path, str(key)), inner, where, override=override)
             return
         if override:
+            if path in self.settings:
+                self.replaced.setdefault(path, self.settings[path].value)
             self._clear(path)
-        elif path == ("method", "name"):
-            self.method_of_file = str(value)
         plain = os.fspath(value) if isinstance(value, os.PathLike) else value
         self.settings[path] = Setting(plain, where, override)
 
@@ -108,17 +107,15 @@ class Layers:
         chosen = [model for model in models if model.model_fields["name"].default == name]
         if not chosen:
             return
+        before = self.replaced.get(("method", "name"), method_name({}))
+        # Where either of the two marks a key, they do not mean the same by it.
+        pair = [model for model in models if model.model_fields["name"].default in (before, name)]
         for path in self._of_file(("method",)):
             known = any(path[1] in model.model_fields for model in models)
-            meant = path[1] in chosen[0].model_fields and not self._means_another(name, path[1])
-            if known and not meant:
+            fields = [model.model_fields.get(path[1]) for model in pair]
+            begins_anew = len(pair) > 1 and any(f and Anew.among(f.metadata) for f in fields)
+            if known and (path[1] not in chosen[0].model_fields or begins_anew):
                 self._drop(path)
-
-    def _means_another(self, name: str, key: str) -> bool:
-        """Whether the file's method means something else by a key than the method `name` does."""
-        if name == self.method_of_file:
-            return False
-        return any(key in OWN_MEANING.get(one, ()) for one in (name, self.method_of_file))
 
     def _drop_keys_against_preset(self) -> None:
         """The later of a preset and a key it settles wins over the earlier."""

@@ -21,7 +21,6 @@ from eactf.recipe.sections import Conflict, Expected, Names, Pair, Section, whol
 from eactf.recipe.signatures import Argument, read_constructor
 
 __all__ = [
-    "OWN_MEANING",
     "SETTINGS",
     "AugmentedSettings",
     "Erasing",
@@ -172,17 +171,6 @@ def _field(argument: Argument) -> tuple[Any, Any]:
 
 SETTINGS = {name: _settings_of(name, class_name) for name, class_name in METHODS.items()}
 """The settings' class of each method, by the method's name."""
-
-
-OWN_MEANING: Mapping[str, frozenset[str]] = {
-    "two_networks": frozenset({"consistency_weight", "consistency_ramp"}),
-    "ada_cm": frozenset({"dropout", "temperature", "unlabelled_weight"}),
-}
-"""Keys that mean something else for a method than under the same name for other methods.
-
-A recipe's value for one of them is not for another method: EAC's weight of 5 would make of the
-two-network report, whose own is 0, a method that the report does not have.
-"""
 
 
 def method_name(settings: Any) -> str:

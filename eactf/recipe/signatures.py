@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from eactf.only import Only
+from eactf.only import Anew, Only
 
 __all__ = ["Argument", "Constructor", "read_constructor"]
 
@@ -43,7 +43,7 @@ class Constructor(NamedTuple):
 _KNOWN: dict[str, Any] = {
     "Annotated": Annotated,
     "Literal": Literal,
-    **{kind.__name__: kind for kind in (Ge, Gt, Le, Lt, Only, float, int, str, bool)},
+    **{kind.__name__: kind for kind in (Ge, Gt, Le, Lt, Anew, Only, float, int, str, bool)},
 }
 """What an annotation may be made of; an argument of another kind is no setting."""
 

@@ -107,6 +107,12 @@ def test_targets_of_other_shapes_are_refused():
         refined_targets(ONE_HOT, CLEAN, SOFT[:, :5], 0.5)
 
 
+def test_targets_of_no_rows_are_no_rows():
+    nothing = np.zeros((0, 3))
+    assert sharpen(nothing, 0.5).shape == (0, 3)
+    assert guessed_targets([nothing, nothing], 0.5).shape == (0, 3)
+
+
 @pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 4, 4, 3)])
 def test_rows_of_any_shape_are_mixed_and_so_are_their_gradients(shape):
     rows = np.random.default_rng(3).normal(size=shape)

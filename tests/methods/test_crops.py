@@ -16,6 +16,8 @@ METHODS = {
     "cross-entropy": (eactf.CrossEntropy, PLAIN),
     "scn": (eactf.SCN, {**PLAIN, "relabel_epoch": None}),
     "rul": (eactf.RUL, {**PLAIN, "embedding": 4}),
+    "dividemix": (eactf.DivideMix, PLAIN),
+    "two-networks": (eactf.TwoNetworks, PLAIN),
     "co-teaching": (eactf.CoTeaching, PLAIN),
 }
 every_method = pytest.mark.parametrize("method, settings", METHODS.values(), ids=METHODS)

@@ -64,6 +64,8 @@ METHODS = {
     "cross-entropy": (eactf.CrossEntropy, {}),
     "scn": (eactf.SCN, {"relabel_epoch": None}),
     "rul": (eactf.RUL, {"embedding": 4}),
+    "dividemix": (eactf.DivideMix, {}),
+    "two-networks": (eactf.TwoNetworks, {}),
     "co-teaching": (eactf.CoTeaching, {}),
 }
 

@@ -12,7 +12,10 @@ from eactf.methods.pair import PairMethod
 from eactf.nn.redrawn import redrawn
 
 # Keras 3.15 reads its variables in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*run_functions_eagerly.*:UserWarning"),
+]
 
 
 def built(classifier, second=None, optimizer=None, compiled=None, **settings):
@@ -25,6 +28,11 @@ def built(classifier, second=None, optimizer=None, compiled=None, **settings):
         **settings,
     )
     model.compile(optimizer=optimizer or eactf.optimizers.SGD(0.25), **(compiled or {}))
+    return model
+
+
+def with_momentum(model):
+    model.compile(optimizer=eactf.optimizers.SGD(0.05, momentum=0.9))
     return model
 
 
@@ -215,3 +223,50 @@ def test_the_configuration_has_both_networks(tiny_classifier):
     ]
     assert again.networks[0].count_params() != again.networks[1].count_params()
     assert again.seed == 3
+
+
+def test_a_second_network_that_is_given_has_the_place_in_a_state_of_one_that_is_drawn(
+    tiny_classifier,
+):
+    drawn = with_momentum(eactf.TwoNetworks(tiny_classifier()))
+    given = with_momentum(eactf.TwoNetworks(tiny_classifier(), tiny_classifier(filters=2)))
+    given.restore(drawn.state())
+    for one, two in zip(drawn.networks, given.networks, strict=True):
+        for weights, others in zip(one.get_weights(), two.get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, others)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "method, settings",
+    [
+        (eactf.DivideMix, {"unlabelled_weight": 5.0, "unlabelled_ramp": 0.0}),
+        (eactf.TwoNetworks, {"consistency_weight": 1.0}),
+    ],
+)
+def test_half_precision_trains_as_single_does_with_a_loss_scale_for_each(
+    eagerly, tiny_classifier, faces, method, settings, dtype
+):
+    images, labels = faces(8)
+    moves = []
+    for policy in (None, dtype):
+        model = with_momentum(method(tiny_classifier(dtype=policy), warm_up=1, **settings))
+        starts = [v.numpy() for v in model.trainable_variables]
+        model.fit(images, labels, batch_size=4, epochs=1, verbose=0)
+        model.division.kept[:] = np.arange(8)[:, None] < 4
+        model.division.clean[:] = 0.8
+        logs = model.fit(images, labels, batch_size=4, initial_epoch=1, epochs=2, verbose=0)
+        assert np.isfinite(logs.history["loss"]).all()
+        ends = [v.numpy() for v in model.trainable_variables]
+        moves.append(np.concatenate([(b - a).ravel() for a, b in zip(starts, ends, strict=True)]))
+    single, half = moves
+    assert np.linalg.norm(half - single) < 0.1 * np.linalg.norm(single)
+    scaled = [isinstance(one, keras.optimizers.LossScaleOptimizer) for one in model.optimizers]
+    assert scaled == [dtype == "mixed_float16"] * 2
+    assert model.optimizers[0] is not model.optimizers[1]
+
+
+def test_averages_of_an_optimizer_are_refused(tiny_classifier):
+    model = eactf.TwoNetworks(tiny_classifier())
+    with pytest.raises(ValueError, match="takes no optimizer with use_ema"):
+        model.compile(optimizer=keras.optimizers.SGD(0.1, use_ema=True))

@@ -35,10 +35,11 @@ def assert_same_state(one, two):
         np.testing.assert_array_equal(array, two[name], err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL", "CoTeaching"])
+@pytest.mark.parametrize("name", ["EAC", "SCN", "RUL", "CoTeaching", "DivideMix", "TwoNetworks"])
 def test_a_state_that_is_put_back_is_the_state(tiny_classifier, faces, name):
     settings = {
         "SCN": {"ids": 6, "relabel_epoch": 1, "relabel_margin": 0.0},
+        "DivideMix": {"warm_up": 1, "loss_history": 2},
         "CoTeaching": {"ids": 6, "forget_rate": 0.4, "gradual": 2},
     }.get(name, {})
 

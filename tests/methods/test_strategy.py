@@ -22,6 +22,20 @@ def batches(images, labels, ids=None):
     return even.batch(BATCH).concatenate(single.batch(BATCH))
 
 
+PLANNED = (eactf.DivideMix, eactf.TwoNetworks)
+
+
+def fitted(model, data):
+    """What `fit` tells; methods that plan their epochs see a second one, on what is kept then."""
+    if not isinstance(model, PLANNED):
+        return model.fit(data, shuffle=False, verbose=0).history
+    model.fit(data, batch_size=BATCH, verbose=0)
+    # Kept are 16 + 1 and 15 labels: a device without labelled samples, and halves of two sizes.
+    model.division.kept[:] = np.stack([np.arange(32) % 2 < 1, np.arange(32) < 17], axis=1)
+    model.division.kept[30, 0] = False
+    return model.fit(data, batch_size=BATCH, initial_epoch=1, epochs=2, verbose=0).history
+
+
 def trained(strategy, build, data):
     """Every variable before and after an epoch, its logs, and what evaluation then says."""
     with strategy.scope():
@@ -33,7 +47,7 @@ def trained(strategy, build, data):
     # Groups: what is trained, and the moving statistics.
     groups = [model.classifier.trainable_variables, model.classifier.non_trainable_variables]
     before = [[variable.numpy() for variable in group] for group in groups]
-    logs = model.fit(data, shuffle=False, verbose=0).history
+    logs = fitted(model, data)
     after = [[variable.numpy() for variable in group] for group in groups]
     moves = [
         np.concatenate([(b - a).ravel() for b, a in zip(*pair, strict=True)] or [np.zeros(0)])
@@ -67,6 +81,25 @@ def rul(make_classifier):
     return eactf.RUL(make_classifier(), embedding=4, head_rate=3.0)
 
 
+def dividemix(make_classifier, **settings):
+    seconds = {"warm_up": 1, "confidence_penalty": True, **settings}
+    return eactf.DivideMix(make_classifier(), augmentation=eactf.Views(crop_padding=1), **seconds)
+
+
+def dividemix_unlabelled(make_classifier):
+    return dividemix(make_classifier, unlabelled_weight=25.0, guess="training")
+
+
+def two_networks(make_classifier, **settings):
+    return eactf.TwoNetworks(make_classifier(), consistency_weight=2.0, **settings)
+
+
+def two_networks_mixmatch(make_classifier):
+    return two_networks(
+        make_classifier, unlabelled="mixmatch", unlabelled_weight=5.0, unlabelled_ramp=0.0
+    )
+
+
 def attention_consistency(make_classifier):
     return eactf.AttentionConsistency(make_classifier(), views=4)
 
@@ -88,6 +121,10 @@ CASES = {
     "scn": (scn, True, True),
     "rul": (rul, True, True),
     "attention-consistency": (attention_consistency, True, True),
+    "dividemix": (dividemix, True, True),
+    "dividemix-unlabelled": (dividemix_unlabelled, True, False),
+    "two-networks": (two_networks, True, True),
+    "two-networks-mixmatch": (two_networks_mixmatch, True, True),
     "co-teaching": (co_teaching, True, True),
     "co-teaching-without-ids": (co_teaching_without_ids, True, False),
 }

@@ -65,6 +65,8 @@ def test_a_value_comes_back_from_the_text_that_keras_writes_of_it(value):
         (eactf.CrossEntropy, {"erasing": ERASING}),
         (eactf.SCN, {"erasing": ERASING, "relabel_epoch": None}),
         (eactf.RUL, {"erasing": ERASING, "embedding": 4}),
+        (eactf.DivideMix, {"erasing": ERASING}),
+        (eactf.TwoNetworks, {"erasing": ERASING}),
         (eactf.CoTeaching, {"erasing": ERASING}),
         (eactf.AttentionConsistency, {}),
     ],

@@ -19,7 +19,10 @@ from eactf.cluster import Cluster
 from eactf.errors import DataError, UsageError
 
 SCRIPT = Path(__file__).parents[1] / "several_workers.py"
-ALL = ("eac", "cross_entropy", "attention_consistency", "scn", "rul", "co_teaching")
+ALL = (
+    *("eac", "cross_entropy", "attention_consistency", "scn", "rul", "co_teaching"),
+    *("two_networks", "dividemix"),
+)
 SMALL = (
     "data.drawn.train=480",
     "data.drawn.validation=16",
