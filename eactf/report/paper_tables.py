@@ -33,11 +33,11 @@ class Place(NamedTuple):
 class PaperTable(Section):
     """A table of a paper as a grid of recipes: rows times columns, on each of its data sets.
 
-    A cell is the recipe `base[budget]` with the settings of its column, then of its row, then what
-    `each` says of that row in that column and, with the small budget, `small` of that row; later
-    ones win. `paper` and `top5` are the published accuracies in percent, data set -> row -> a
-    number a column. `pretrained` says whether the paper's networks were; `data` names the data sets
-    where there are no numbers.
+    A cell is the recipe `base[budget]`, or with the paper's budget the one that `on` names for its
+    data set, with the settings of its column, then of its row, then what `each` says of that row in
+    that column and, with the small budget, `small` of that row; later ones win. `paper` and `top5`
+    are the published accuracies in percent, data set -> row -> a number a column. `pretrained` says
+    whether the paper's networks were; `data` names the data sets where there are no numbers.
     """
 
     title: str
@@ -45,6 +45,7 @@ class PaperTable(Section):
     pretrained: bool = False
     data: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ("raf-db",)
     base: Mapping[Budget, str]
+    on: Mapping[str, str] = Field(default_factory=dict)
     rows: Mapping[str, Settings]
     columns: Mapping[str, Settings]
     each: Mapping[str, Mapping[str, Sequence[object]]] = Field(default_factory=dict)
@@ -70,6 +71,10 @@ class PaperTable(Section):
         small = self.small.get(place.row, _NONE) if budget == "small" else _NONE
         chosen = {**self.columns[place.column], **self.rows[place.row], **each, **small}
         return [f"{key}={write_scalar(value)}" for key, value in chosen.items()]
+
+    def recipe(self, budget: Budget, data: str) -> str:
+        """The recipe that cells on a data set start from."""
+        return self.on.get(data, self.base[budget]) if budget == "paper" else self.base[budget]
 
     def published(self, data: str, place: Place) -> float | None:
         """The paper's accuracy, 0 to 1, None where it has none for `data`."""
