@@ -15,6 +15,7 @@ from eactf.method_names import METHODS
 
 if TYPE_CHECKING:
     from eactf import losses, margins, mixture, nn, optimizers, schedules
+    from eactf.methods.ada_cm import AdaCM
     from eactf.methods.attention_consistency import AttentionConsistency
     from eactf.methods.co_teaching import CoTeaching
     from eactf.methods.cross_entropy import CrossEntropy
@@ -32,6 +33,7 @@ __all__ = [
     "EAC",
     "RUL",
     "SCN",
+    "AdaCM",
     "AttentionConsistency",
     "CoTeaching",
     "CrossEntropy",

@@ -16,6 +16,7 @@ METHODS = {
     "rul": "RUL",
     "dividemix": "DivideMix",
     "two_networks": "TwoNetworks",
+    "ada_cm": "AdaCM",
     "co_teaching": "CoTeaching",
 }
 """The class of each method; the first is what a recipe trains that names none."""

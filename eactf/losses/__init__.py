@@ -35,6 +35,7 @@ from eactf.losses.predictions import (
     negative_entropy,
     prior_penalty,
     soft_cross_entropy,
+    symmetric_divergence,
 )
 from eactf.losses.selection import small_loss_selection
 from eactf.losses.targets import guessed_targets, mixed, refined_targets, sharpen
@@ -64,6 +65,7 @@ __all__ = [
     "small_loss_selection",
     "smooth_labels",
     "soft_cross_entropy",
+    "symmetric_divergence",
     "two_view_contrastive",
     "weighted_mean",
 ]

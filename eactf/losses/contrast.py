@@ -13,14 +13,18 @@ __all__ = ["two_view_contrastive"]
 Tensor = Any
 
 
-def two_view_contrastive(features: Tensor, temperature: float = 0.07) -> Tensor:
+def two_view_contrastive(
+    features: Tensor, temperature: float = 0.07, counted: Tensor | None = None
+) -> Tensor:
     """How much better each view knows the other view of its image than all others, a scalar >= 0.
 
     `features` is `(N, 2, D)`, unit vectors: two views of each image. Mean over the 2N views of the
     cross-entropy of the other view's similarity, divided by `temperature`, among those of all
     2N - 1 other rows (SimCLR, Chen et al., ICML 2020, eq. 1; Ada-CM, Li et al., CVPR 2022, takes it
     of the images that it is unsure of). 0 for one image, whose other view has no rival, and for
-    none. Gradients reach both views. Raises `ValueError` for other shapes and a temperature that is
+    none. `counted` `(N,)` booleans leave the other images out, as if they were not there, in shapes
+    that do not depend on their number: XLA takes wrong gradients of rows picked by a mask.
+    Gradients reach both views. Raises `ValueError` for other shapes and a temperature that is
     not above 0.
 
     >>> two_images = [[[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]]
@@ -36,6 +40,11 @@ def two_view_contrastive(features: Tensor, temperature: float = 0.07) -> Tensor:
     place = ops.arange(2 * count)
     is_self = place[:, None] == place
     is_other_view = place[:, None] == (place + count) % ops.maximum(2 * count, 1)
-    among_others = ops.logsumexp(ops.where(is_self, -float("inf"), similarity), axis=-1)
+    counts = ops.ones(count, "bool") if counted is None else ops.cast(counted, "bool")
+    counts = ops.concatenate([counts, counts], axis=0)
+    # Rows that do not count keep rivals of their own: of none at all there is no gradient.
+    is_left_out = is_self | (counts[:, None] & ~counts)
+    among_others = ops.logsumexp(ops.where(is_left_out, -float("inf"), similarity), axis=-1)
     own = ops.sum(ops.where(is_other_view, similarity, 0.0), axis=-1)
-    return ops.sum(among_others - own) / ops.cast(ops.maximum(2 * count, 1), rows.dtype)
+    costs = ops.where(counts, among_others - own, 0.0)
+    return ops.sum(costs) / ops.maximum(ops.sum(ops.cast(counts, rows.dtype)), 1.0)

@@ -18,6 +18,7 @@ __all__ = [
     "row_squared_errors",
     "soft_cross_entropies",
     "soft_cross_entropy",
+    "symmetric_divergence",
 ]
 
 Tensor = Any
@@ -90,6 +91,27 @@ def prior_penalty(logits: Tensor, prior: Tensor | None = None) -> Tensor:
     return ops.where(count > 0, divergence, 0.0)
 
 
+def symmetric_divergence(logits: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean over rows of KL(p || q) + KL(q || p), p and q the softmax of either's logits.
+
+    Both are `(N, L)`, of two views of the same images; 0 where all predictions are alike. The mean
+    is over the rows that `counted` `(N,)` booleans name, all where it is None. What a
+    variant of Ada-CM has in the place of the contrast of features. Computed from log-softmax.
+    Gradients reach both. Raises `ValueError` for other shapes.
+
+    >>> round(float(symmetric_divergence([[0.0, 0.0]], [[0.0, 1.0]])), 4)
+    0.2311
+    """
+    logits, others = _alike(logits, others, name="others")
+    logs, other_logs = ops.log_softmax(logits, axis=-1), ops.log_softmax(others, axis=-1)
+    differences = ops.exp(logs) - ops.exp(other_logs)
+    values = ops.sum(differences * (logs - other_logs), axis=-1)
+    if counted is None:
+        return _mean(values)
+    counts = ops.cast(counted, values.dtype)
+    return ops.sum(counts * values) / ops.maximum(ops.sum(counts), 1.0)
+
+
 def soft_cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
     """The cross-entropy with soft targets of each row, `(N,)`."""
     logits, targets = _alike(logits, targets)
@@ -102,10 +124,10 @@ def row_squared_errors(logits: Tensor, targets: Tensor) -> Tensor:
     return ops.mean(ops.square(ops.softmax(logits, axis=-1) - targets), axis=-1)
 
 
-def _alike(logits: Tensor, targets: Tensor) -> list[Tensor]:
+def _alike(logits: Tensor, targets: Tensor, name: str = "targets") -> list[Tensor]:
     logits, targets = raised(logits, targets)
     check_shape("logits must be (n, classes)", logits, (None, None))
-    check_shape(f"targets must be of the logits' shape {logits.shape}", targets, logits.shape)
+    check_shape(f"{name} must be of the logits' shape {logits.shape}", targets, logits.shape)
     return [logits, targets]
 
 

@@ -134,3 +134,14 @@ class ClockedModel(ReplicatedModel):
         return self.add_weight(
             shape=(), dtype="int32", initializer=initial, trainable=False, name=name
         )
+
+    def _table(self, name: str, shape: tuple[int, ...], start: float) -> Any:
+        """A float32 variable of which every replica holds the same, and which no gradient moves."""
+        return self.add_weight(
+            shape=shape,
+            dtype="float32",
+            initializer=keras.initializers.Constant(start),
+            trainable=False,
+            name=name,
+            aggregation="only_first_replica",
+        )

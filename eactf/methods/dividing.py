@@ -102,9 +102,14 @@ class DividingMethod(PlannedMethod, PairMethod):
             thresholds = self.thresholds(clean, given, own, epoch)
             found.append((clean, self.kept(clean, given, thresholds, rows), thresholds))
         probabilities, kept, limits = zip(*found, strict=True)
-        return Division(
+        division = Division(
             epoch, rows.ids, np.stack(probabilities, 1), np.stack(kept, 1), np.stack(limits)
         )
+        self.divided(division, logits, rows)
+        return division
+
+    def divided(self, division: Division, logits: np.ndarray, rows: TrainingRows) -> None:
+        """What a method draws from a new division and the logits `(N, 2, C)` it was made by."""
 
     def _no_histories(self) -> list[mixture.LossHistory]:
         return [mixture.LossHistory(self.loss_history) for _ in self.networks]
@@ -161,6 +166,10 @@ class DividingMethod(PlannedMethod, PairMethod):
         """How many samples a step of the warm-up takes."""
         return batch_size
 
+    def instead_of_unlabelled(self, labelled: np.ndarray) -> np.ndarray:
+        """The places that are taken where no samples without labels are: none."""
+        return labelled[:0]
+
     takes_unlabelled = True
     """Whether a step takes samples whose labels were set aside."""
 
@@ -171,7 +180,7 @@ class DividingMethod(PlannedMethod, PairMethod):
         steps = -(-len(labelled) // rows.batch_size)
         others = np.flatnonzero(~kept)
         if not self.takes_unlabelled or len(others) < FEWEST_UNLABELLED:
-            others = others[:0]
+            others = self.instead_of_unlabelled(np.flatnonzero(kept))
         stream = _UNLABELLED + number
         return Phase(
             number,

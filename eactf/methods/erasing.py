@@ -51,13 +51,16 @@ class CorruptingMethod(Method):
         All views are made of what comes out: they share one crop, so that their maps are of the
         same places.
         """
-        corruption, padding = self.augmentation.corruption, self.augmentation.crop_padding
-        if corruption is not None:
-            images = ops.cast(corruption(images), images.dtype)
+        images, padding = self.disturbed(images), self.augmentation.crop_padding
         if padding == 0:
             return images
         keys = self.sample_keys(images, _CROP)
         return random_crop(images, keys, padding, mean_pixel(self.classifier))
+
+    def disturbed(self, images: Tensor) -> Tensor:
+        """`images` through the corruption, where there is one; the dtype is kept."""
+        corruption = self.augmentation.corruption
+        return images if corruption is None else ops.cast(corruption(images), images.dtype)
 
     def extra_variables(self) -> list[Any]:
         """The seed generators of the corruption's layers."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -103,18 +102,6 @@ class MixingMethod(DividingMethod):
         return self.report(labelled, seen, {**parts, "unlabelled_weight": weight})
 
     # What a step is made of.
-
-    def unpack_divided(self, data: Any) -> tuple[Batch, Tensor, Batch]:
-        """The labelled part of this replica, how likely its labels are clean, the unlabelled one.
-
-        Unlabelled samples may come more than once in an epoch: their draws go by step and place.
-        """
-        known, clean, (images, ids) = data
-        labelled = self.unpack(known)
-        # Labels of noughts stand for those that were set aside, which are not there.
-        nothing = ops.zeros_like(ids)
-        unlabelled = replace(self.unpack((images, nothing, ids)), ids=None)
-        return labelled, ops.cast(clean, "float32"), unlabelled
 
     def both_views(self, labelled: Batch, unlabelled: Batch) -> list[Tensor]:
         """Two views of the labelled images and two of the unlabelled ones, real rows only."""

@@ -8,6 +8,7 @@ phases, in each of which one network is trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -252,6 +253,20 @@ class PlannedMethod(Method):
         settings.pop("shuffle", None)
         if self.steps_per_execution != 1:
             raise ValueError(f"{type(self).__name__} needs compile(steps_per_execution=1)")
+
+    # A step of a phase with samples whose labels are not used.
+
+    def unpack_divided(self, data: Any) -> tuple[Batch, Tensor, Batch]:
+        """The labelled part of this replica, how likely its labels are clean, the unlabelled one.
+
+        Unlabelled samples may come more than once in an epoch: their draws go by step and place.
+        """
+        known, clean, (images, ids) = data
+        labelled = self.unpack(known)
+        # Labels of noughts stand for those that were set aside, which are not there.
+        nothing = ops.zeros_like(ids)
+        unlabelled = replace(self.unpack((images, nothing, ids)), ids=None)
+        return labelled, ops.cast(clean, "float32"), unlabelled
 
     def _places(self, batch: Batch) -> Tensor:
         """As every method's, by the steps of the network that is trained."""

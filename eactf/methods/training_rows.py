@@ -94,12 +94,14 @@ class TrainingRows:
         ]
         return np.concatenate([*orders, places[:0]])[:count]
 
-    def in_order(self) -> tuple[Any, int | None]:
+    def in_order(self, chosen: np.ndarray | None = None) -> tuple[Any, int | None]:
         """Batches `(image, label, id)` of all samples in order, and their steps if they have to be
-        told."""
+        told; of the places `chosen` `(n,)` alone where they are given."""
 
         def batches(share: Share | None) -> tf.data.Dataset:
-            places = tf.data.Dataset.range(len(self)).batch(self.batch_size)
+            every = tf.data.Dataset.range(len(self))
+            ordered = every if chosen is None else tf.data.Dataset.from_tensor_slices(chosen)
+            places = ordered.batch(self.batch_size)
             if share is not None:
                 places = share.of_each(places.repeat())
             taken = places.map(self.take, num_parallel_calls=tf.data.AUTOTUNE)
@@ -107,7 +109,8 @@ class TrainingRows:
 
         if self.steps_of_a_pass is None or self.shared is None:
             return batches(None), None
-        return self.shared(batches, in_turn=True), self.steps_of_a_pass
+        steps = self.steps_of_a_pass if chosen is None else -(-len(chosen) // self.batch_size)
+        return self.shared(batches, in_turn=True), steps
 
     def batches(self, phases: Sequence[Phase], first_step: int, strategy: Any) -> Any:
         """What the steps of an epoch take, from `first_step` on, in the form that Keras fits.

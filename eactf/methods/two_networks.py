@@ -18,9 +18,10 @@ from keras import ops
 from eactf import losses, margins
 from eactf.methods.arguments import check_arguments
 from eactf.methods.batch import Batch
-from eactf.methods.mixmatch import MixingMethod
+from eactf.methods.guessing import GuessingMethod
 from eactf.methods.transforms import refuse_small_maps
 from eactf.methods.views import Erasing, Views
+from eactf.nn.normalization import weighing_rows
 from eactf.only import Anew, Only
 
 __all__ = ["TwoNetworks"]
@@ -29,7 +30,7 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="eactf")
-class TwoNetworks(MixingMethod):
+class TwoNetworks(GuessingMethod):
     """Train two classifiers, each on the labels that pass the other one's threshold of their class.
 
     After `warm_up` epochs on all labels a mixture of two Gaussians is fitted to each network's
@@ -51,12 +52,19 @@ class TwoNetworks(MixingMethod):
     - `prior`: what the mean prediction is held to; uniform as published, or the shares of the given
       labels, which suits classes of unequal size. `"empirical"` needs `class_prior`.
     - `unlabelled`: what is done with images whose labels are set aside; none: nothing (the report).
-      `"mixmatch"` takes them into DivideMix's step.
+      `"mixmatch"` takes them into DivideMix's step, `"ada_cm"` adds Ada-CM's terms: sure guesses
+      are trained on a strong view, other images tell their two weak views from all others.
     - `unlabelled_weight`: lambda, the weight of the rows whose labels were set aside.
     - `unlabelled_ramp`: epochs over which that weight grows linearly, from the end of the warm-up.
     - `alpha`: the mixing coefficient is the larger share of a draw from Beta(alpha, alpha).
     - `temperature`: the exponent 1 / temperature sharpens labels; 1 leaves them.
     - `guess`: how the networks predict what becomes labels, as DivideMix's.
+    - `pseudo_label_weight`: weight of the cross-entropy of sure guesses.
+    - `low_confidence_weight`: weight of the contrast of images that no guess is sure of.
+    - `contrast_temperature`: what the similarities of that contrast are divided by.
+    - `margin_floor`: how confident a guess must be in the first epoch, and at least later on.
+    - `margin_factor`: the share of the mean confidence in kept labels that becomes a margin.
+    - `strong_operations`: operations of RandAugment that make a view strong.
     - `consistency_weight`: weight of EAC's flip consistency of the trained network's maps, on the
       labelled images (5 in EAC's paper); 0: the report.
     - `consistency_ramp`: epochs over which that weight grows linearly from 0.
@@ -91,6 +99,9 @@ class TwoNetworks(MixingMethod):
         "labelled",
         "unlabelled",
         "unlabelled_weight",
+        "low_confidence",
+        "sure",
+        "confidence",
     )
 
     def __init__(
@@ -105,7 +116,7 @@ class TwoNetworks(MixingMethod):
         floor: Annotated[float, Ge(0), Le(1)] = 0.5,
         least_of_each_class: Annotated[int, Ge(0)] = 8,
         prior: Literal["uniform", "empirical"] = "uniform",
-        unlabelled: Literal["none", "mixmatch"] = "none",
+        unlabelled: Literal["none", "mixmatch", "ada_cm"] = "none",
         unlabelled_weight: Annotated[float, Ge(0), Only("unlabelled", "mixmatch")] = 0.0,
         unlabelled_ramp: Annotated[float, Ge(0), Only("unlabelled", "mixmatch")] = 16.0,
         alpha: Annotated[float, Gt(0), Only("unlabelled", "mixmatch")] = 4.0,
@@ -113,6 +124,12 @@ class TwoNetworks(MixingMethod):
         guess: Annotated[
             Literal["evaluation", "training"], Only("unlabelled", "mixmatch")
         ] = "evaluation",
+        pseudo_label_weight: Annotated[float, Ge(0), Only("unlabelled", "ada_cm")] = 1.0,
+        low_confidence_weight: Annotated[float, Ge(0), Only("unlabelled", "ada_cm")] = 0.1,
+        contrast_temperature: Annotated[float, Gt(0), Only("unlabelled", "ada_cm")] = 0.07,
+        margin_floor: Annotated[float, Ge(0), Le(1), Only("unlabelled", "ada_cm")] = 0.8,
+        margin_factor: Annotated[float, Ge(0), Le(1), Only("unlabelled", "ada_cm")] = 0.97,
+        strong_operations: Annotated[int, Ge(0), Only("unlabelled", "ada_cm")] = 3,
         consistency_weight: Annotated[float, Ge(0), Anew()] = 0.0,
         consistency_ramp: Annotated[float, Ge(0), Anew()] = 0.0,
         monotone: bool = False,
@@ -131,6 +148,8 @@ class TwoNetworks(MixingMethod):
             raise ValueError(
                 'prior="empirical" needs class_prior: how often each class is given as a label'
             )
+        # The margins begin with these, within the base's own start.
+        self.takes_guesses, self.margin_floor = unlabelled == "ada_cm", float(margin_floor)
         super().__init__(
             classifier,
             second,
@@ -165,12 +184,23 @@ class TwoNetworks(MixingMethod):
             guess=guess,
             forward_unlabelled=False,
         )
+        self.start_guessing(
+            margin_factor=margin_factor,
+            pseudo_label_weight=pseudo_label_weight,
+            low_confidence_weight=low_confidence_weight,
+            contrast_temperature=contrast_temperature,
+            strong_operations=strong_operations,
+        )
+        if self.takes_guesses:
+            self.views = 4
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         if not isinstance(data[0], tuple):
             return self.warm_up_step(data)
         if self.unlabelled == "none":
             return self.kept_step(data[0])
+        if self.takes_guesses:
+            return self.guessing_step(data)
         return self.mixing_step(data, self.expected_prior)
 
     def kept_step(self, data: Any) -> Mapping[str, Tensor]:
@@ -178,22 +208,48 @@ class TwoNetworks(MixingMethod):
         batch = self.unpack(data)
         images = self.views_of(batch, view=self.view(0))
         weights = self.weights_of(batch)
-        network = self.opened_networks[self.trained]
 
         def objective() -> tuple[Tensor, Any]:
-            features, logits = network(images, training=True)
-            cross_entropy = self.cross_entropy(logits, batch.labels, weights)
-            everyone = self.over_all_replicas(logits, batch)
-            penalty = losses.prior_penalty(everyone, self.expected_prior)
-            parts = {"cross_entropy": cross_entropy, "penalty": penalty}
-            loss = cross_entropy + penalty
-            if self.consistency_weight > 0.0:
-                parts["consistency"] = self.flip_consistency(features, images)
-                loss = loss + self.ramped_consistency_weight() * parts["consistency"]
-            return loss, (logits, {"loss": loss, **parts})
+            own, of_all, logits, parts = self.kept_terms(images, batch, weights)
+            return own + of_all, (logits, {"loss": own + of_all, **parts})
 
         logits, parts = self.minimize_own(objective, batch.share)
         return self.report(batch, logits, parts)
+
+    def guessing_step(self, data: Any) -> Mapping[str, Tensor]:
+        """A step on kept labels, and on guesses of the images whose labels were set aside."""
+        batch, _, others = self.unpack_divided(data)
+        images, views = self.views_of(batch, view=self.view(0)), self.guessed_views(others)
+        weights = self.weights_of(batch)
+        # Replicas may have a part of one batch and none of the other.
+        share = (batch.share + others.share) / 2.0
+
+        def objective() -> tuple[Tensor, Any]:
+            with weighing_rows(self._row_weight(batch.share)):
+                own, of_all, logits, parts = self.kept_terms(images, batch, weights)
+            guessed, more = self.guessed_terms(views, others)
+            loss = own * ops.divide_no_nan(batch.share, share) + of_all + guessed
+            return loss, (logits, {"loss": own + of_all + guessed, **parts, **more})
+
+        logits, parts = self.minimize_own(objective, share)
+        return self.report(batch, logits, parts)
+
+    def kept_terms(
+        self, images: Tensor, batch: Batch, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """What kept labels cost: a mean over this replica's samples, and a term of the batch.
+
+        With the logits of this replica's samples, and the parts of both.
+        """
+        features, logits = self.opened_networks[self.trained](images, training=True)
+        own = self.cross_entropy(logits, batch.labels, weights)
+        everyone = self.over_all_replicas(logits, batch)
+        penalty = losses.prior_penalty(everyone, self.expected_prior)
+        parts = {"cross_entropy": own, "penalty": penalty}
+        if self.consistency_weight > 0.0:
+            parts["consistency"] = self.flip_consistency(features, images)
+            own = own + self.ramped_consistency_weight() * parts["consistency"]
+        return own, penalty, logits, parts
 
     def further_loss(self, images: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """EAC's consistency of the labelled images, in DivideMix's step."""
@@ -250,6 +306,7 @@ class TwoNetworks(MixingMethod):
             "alpha": mixing["alpha"],
             "temperature": mixing["temperature"],
             "guess": mixing["guess"],
+            **self.guessing_config(),
             "consistency_weight": self.consistency_weight,
             "consistency_ramp": self.consistency_ramp,
         }

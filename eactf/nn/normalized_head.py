@@ -40,6 +40,10 @@ class NormalizedHead:
         """Logits `(N, L)` of features of unit length `(N, C)`."""
         return self.head(features if self.scale is None else features * self.scale)
 
+    def judge(self, pooled: Tensor) -> Tensor:
+        """Logits `(N, L)` of `pooled` features, in evaluation."""
+        return self.logits(unit_length(pooled))
+
     def train(self, pooled: Tensor, keys: Tensor, rate: float = 0.5) -> tuple[Tensor, Tensor]:
         """Logits `(N, L)` and unit features `(N, C)` of `pooled` ones, with dropout before both.
 

@@ -64,15 +64,19 @@ def random_strong(images: Tensor, seed: Any, operations: int = 3, cutout: bool =
 
 
 def weak_view(
-    images: Tensor, seed: Any, padding: int, fill: float | Sequence[float] = 0.0
+    images: Tensor,
+    seed: Any,
+    padding: int,
+    fill: float | Sequence[float] = 0.0,
+    flip_probability: float = 0.5,
 ) -> Tensor:
     """Half of the images cropped at random after padding, half of them mirrored.
 
     `images` is `(N, H, W, C)` of any dtype; shape and dtype are kept. `padding` (8 of 224 pixels in
     Ada-CM) and `fill` are those of `eactf.nn.cropping.random_crop`; `seed` decides the draw as
-    there. Which images are cropped and which are mirrored is drawn apart, with probability 0.5
-    each. A strong view is `weak_view(random_strong(images, one), another, padding)`, with seeds
-    of their own.
+    there. Which images are cropped and which are mirrored is drawn apart, the first with
+    probability 0.5, the second with `flip_probability`. A strong view is
+    `weak_view(random_strong(images, one), another, padding)`, with seeds of their own.
 
     >>> import numpy as np
     >>> weak_view(np.zeros((2, 48, 48, 1), "uint8"), seed=1, padding=2).shape
@@ -81,7 +85,7 @@ def weak_view(
     images = ops.convert_to_tensor(images)
     keys = image_keys(images, seed)
     # The first two draws are the crop's.
-    chosen = (uniform(keys, 4)[:, 2:] < 0.5)[:, :, None, None, None]
+    chosen = (uniform(keys, 4)[:, 2:] < [0.5, flip_probability])[:, :, None, None, None]
     images = ops.where(chosen[:, 0], random_crop(images, keys, padding, fill), images)
     return ops.where(chosen[:, 1], ops.flip(images, axis=2), images)
 

@@ -19,8 +19,10 @@ from eactf.data.pipeline import (
     training_batches,
 )
 from eactf.data.prepare import PreparedData
+from eactf.errors import UsageError
 from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import Scores, score
+from eactf.foreign import reason_of
 from eactf.methods.base import Method
 from eactf.methods.pair import PairMethod
 from eactf.methods.planned import PlannedMethod
@@ -230,8 +232,18 @@ def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -
         )
     session = Session(recipe, data, strategy, form, statistics, weights, method, workers)
     if isinstance(method, PlannedMethod):
-        method.attach(session.rows())
+        _attach(method, session)
     return session
+
+
+def _attach(method: PlannedMethod, session: Session) -> None:
+    try:
+        method.attach(session.rows())
+    except ValueError as reason:
+        raise UsageError(
+            f"method.name = {session.recipe.method.name} cannot train on these samples: "
+            f"{reason_of(reason)}"
+        ) from reason
 
 
 def _method_around(recipe: Recipe, data: PreparedData, build: Callable[..., keras.Model]) -> Method:

@@ -73,3 +73,23 @@ def test_what_cannot_be_contrasted_is_refused():
     for temperature in (0, -0.1, float("nan")):
         with pytest.raises(ValueError, match="temperature must be above 0; received"):
             two_view_contrastive(FEATURES, temperature)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("left_out", [(), (0, 3), (0, 1, 2, 4), (0, 1, 2, 3, 4)], ids=str)
+def test_images_that_do_not_count_are_as_if_they_were_not_there(left_out, compiled):
+    counted = ~np.isin(np.arange(5), left_out)
+
+    @tf.function(jit_compile=compiled)
+    def cost_and_gradient(features, counted):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            cost = two_view_contrastive(features, 0.5, counted)
+        return cost, tape.gradient(cost, features)
+
+    cost, gradient = cost_and_gradient(tf.constant(FEATURES), tf.constant(counted))
+    few = FEATURES[counted]
+    np.testing.assert_allclose(cost, two_view_contrastive(few, 0.5), atol=1e-12)
+    (expected,) = gradients(lambda f: two_view_contrastive(f, 0.5), few)
+    np.testing.assert_allclose(gradient.numpy()[counted], expected, atol=1e-9)
+    np.testing.assert_array_equal(gradient.numpy()[~counted], 0.0)

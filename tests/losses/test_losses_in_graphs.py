@@ -27,6 +27,7 @@ from eactf.losses import (
     small_loss_selection,
     smooth_labels,
     soft_cross_entropy,
+    symmetric_divergence,
     two_view_contrastive,
 )
 from losses.examples import (
@@ -52,6 +53,7 @@ UNKNOWN_BATCH = [
     (lambda x, y, p: negative_entropy(x), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: prior_penalty(x), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: soft_cross_entropy(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: symmetric_divergence(x, y), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: mean_squared_probability_error(x, y), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: dividemix_loss(x, y, 3, 25.0), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: sharpen(y, 0.5), (LOGITS, SOFT, HARD)),

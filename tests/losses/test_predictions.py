@@ -15,6 +15,7 @@ from eactf.losses import (
     negative_entropy,
     prior_penalty,
     soft_cross_entropy,
+    symmetric_divergence,
 )
 from losses.examples import HARD, LOGITS, SOFT, gradients, log_softmax
 
@@ -38,6 +39,11 @@ def cross_entropy_by_hand(logits, targets):
 
 def squared_error_by_hand(logits, targets):
     return np.square(probabilities(logits) - targets).sum() / targets.size
+
+
+def divergence_by_hand(logits, others):
+    p, q = probabilities(logits), probabilities(others)
+    return np.mean((p * np.log(p / q) + q * np.log(q / p)).sum(axis=1))
 
 
 def penalty_by_hand(logits, prior):
@@ -67,6 +73,7 @@ def test_negative_entropy_is_least_where_all_classes_are_alike_and_nought_where_
     [
         (soft_cross_entropy, cross_entropy_by_hand),
         (mean_squared_probability_error, squared_error_by_hand),
+        (symmetric_divergence, divergence_by_hand),
     ],
 )
 def test_losses_of_soft_targets_and_their_gradients_are_those_of_numpy(loss, by_hand):
@@ -145,7 +152,7 @@ def test_no_rows_cost_nothing():
     none = np.zeros((0, 6))
     for loss in (negative_entropy, prior_penalty):
         assert float(loss(none)) == 0.0
-    for loss in (soft_cross_entropy, mean_squared_probability_error):
+    for loss in (soft_cross_entropy, mean_squared_probability_error, symmetric_divergence):
         assert float(loss(none, none)) == 0.0
 
 
@@ -157,3 +164,10 @@ def test_half_types_are_computed_in_float32(dtype):
     found = soft_cross_entropy(logits, targets)
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, -(rows * exact).sum(axis=1).mean(), rtol=1e-5)
+
+
+def test_rows_that_do_not_count_leave_the_divergence_alone():
+    others, counted = LOGITS[::-1].copy(), np.array([True, False, True, True])
+    found = symmetric_divergence(LOGITS, others, counted)
+    np.testing.assert_allclose(found, divergence_by_hand(LOGITS[counted], others[counted]))
+    assert float(symmetric_divergence(LOGITS, others, counted & False)) == 0.0

@@ -133,6 +133,8 @@ def test_a_weak_view_without_padding_is_mirrored_at_most():
     mirrored = (views == images[:, :, ::-1]).all(axis=(1, 2, 3))
     np.testing.assert_array_equal(views[~mirrored], images[~mirrored])
     assert 10 < mirrored.sum() < 30
+    whole = weak_view(images, keys, 0, flip_probability=0.0)
+    np.testing.assert_array_equal(whole, images)
 
 
 @pytest.mark.parametrize("operations", [-1, 2.0, True, None], ids=str)

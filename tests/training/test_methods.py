@@ -29,6 +29,7 @@ CASES = {
     ),
     "dividemix": ("method.warm_up=1", "train.epochs=2", "method.unlabelled_weight=1"),
     "two_networks": ("method.warm_up=1", "train.epochs=2", "method.consistency_weight=1"),
+    "ada_cm": ("method.labelled_per_class=2", "method.steps_per_epoch=2"),
 }
 
 

@@ -33,6 +33,7 @@ METHODS = {
         "report.every_epoch=true",
     ),
     "two_networks": ("method.warm_up=1", "data.balance=sqrt"),
+    "ada_cm": ("method.labelled_per_class=3", "method.steps_per_epoch=3"),
     "co_teaching": (
         "method.gradual=2",
         "schedule.kind=linear",
