@@ -24,7 +24,7 @@ from eactf.methods.margin_terms import guess, sure_cross_entropy, unsure_term
 from eactf.methods.training_rows import Phase, TrainingRows
 from eactf.methods.views import Views
 from eactf.nn.strong_augmentation import random_strong, weak_view
-from eactf.only import Only
+from eactf.only import Anew, Only
 
 __all__ = ["AdaCM"]
 
@@ -124,18 +124,18 @@ class AdaCM(MarginMethod):
         labelled: Sequence[int] | None = None,
         steps_per_epoch: Annotated[int, Ge(1)] = 800,
         labelled_weight: Annotated[float, Ge(0)] = 0.5,
-        unlabelled_weight: Annotated[float, Ge(0)] = 1.0,
+        unlabelled_weight: Annotated[float, Ge(0), Anew()] = 1.0,
         low_confidence: Literal["contrastive", "kl", "none"] = "contrastive",
         low_confidence_weight: Annotated[
             float, Ge(0), Only("low_confidence", "contrastive", "kl")
         ] = 0.1,
-        temperature: Annotated[float, Gt(0), Only("low_confidence", "contrastive")] = 0.07,
+        temperature: Annotated[float, Gt(0), Anew(), Only("low_confidence", "contrastive")] = 0.07,
         margin_floor: Annotated[float, Ge(0), Le(1)] = 0.8,
         margin_factor: Annotated[float, Ge(0), Le(1)] = 0.97,
         margin_views: Literal["training", "plain"] = "training",
         ema: Annotated[float, Ge(0), Le(1)] = 0.999,
         shrink: Annotated[float, Ge(0)] = 0.02,
-        dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
+        dropout: Annotated[float, Ge(0), Lt(1), Anew()] = 0.5,
         normalized: bool = True,
         scale: Annotated[float | None, Gt(0)] = None,
         strong_operations: Annotated[int, Ge(0)] = 3,

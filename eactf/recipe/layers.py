@@ -141,7 +141,7 @@ class Layers:
     def _still_serves(self, path: KeyPath) -> bool:
         """False for a key of the file whose deciding sibling was set over the file to another."""
         for depth in range(1, len(path)):
-            for model in sections_at(path[:depth]):
+            for model in self._sections_at(path[:depth]):
                 field_info = model.model_fields.get(path[depth])
                 only = Only.among(field_info.metadata) if field_info else None
                 if only is None:
@@ -153,6 +153,14 @@ class Layers:
                 if decided and not only.serves(self._chosen(section, only.key, model)):
                     return False
         return True
+
+    def _sections_at(self, path: KeyPath) -> list[type[Section]]:
+        """The classes at a path; of those of methods the chosen one alone, where it is known."""
+        found = sections_at(path)
+        if path != ("method",):
+            return found
+        name = method_name(self.tree().get("method", {}))
+        return [one for one in found if one.model_fields["name"].default == name] or found
 
     def _chosen(self, section: KeyPath, key: str, model: type[Section]) -> object:
         """What a deciding key holds: as set, as its preset settles it, or by default."""
