@@ -71,6 +71,7 @@ def reproduce(
     eactf reproduce table1 --data raf.h5 --data ferplus.h5 --weights face.weights.h5 --seeds 3
     eactf reproduce table1 --data ferplus.h5 --budget small
     eactf reproduce table3 --data drawn-faces --budget small --plan
+    eactf reproduce report --data raf.h5 --data affectnet.h5
     """
     from eactf.report.paper_tables import find_table
     from eactf.report.reproduction import Work, chosen_names, recognise, table_cells
