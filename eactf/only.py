@@ -32,7 +32,8 @@ class Anew:
     """Marks a method's setting that begins at its default where the method is chosen over a file.
 
     The file's key of that name was set for another method, to which it means something else, or in
-    which it is not an addition as here.
+    which it is not an addition as here. So is it where another method is chosen over a file that
+    sets the key for this one.
     """
 
     @staticmethod

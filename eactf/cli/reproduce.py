@@ -71,6 +71,7 @@ def reproduce(
     eactf reproduce table1 --data raf.h5 --data ferplus.h5 --weights face.weights.h5 --seeds 3
     eactf reproduce table1 --data ferplus.h5 --budget small
     eactf reproduce table3 --data drawn-faces --budget small --plan
+    eactf reproduce report --data raf.h5 --data affectnet.h5
     """
     from eactf.report.paper_tables import find_table
     from eactf.report.reproduction import Work, chosen_names, recognise, table_cells
@@ -142,7 +143,7 @@ def _list_tables() -> None:
     lines = []
     for name, table in list_tables().items():
         size = len(list(table.places()))
-        data = ", ".join(table.paper) or "raf-db"
+        data = ", ".join(table.data_sets)
         console.emit("table", name=name, title=table.title, source=table.source, cells=size)
         lines.append([name, table.title, data, str(size)])
     console.table(["table", "of", "the paper's data", "cells each"], lines)
@@ -150,7 +151,7 @@ def _list_tables() -> None:
 
 
 def _wanted(work: Work) -> str:
-    return f"the paper's data: {', '.join(work.table.paper) or 'raf-db'}"
+    return f"the paper's data: {', '.join(work.table.data_sets)}"
 
 
 def _refuse_twice(data: Sequence[TableData]) -> None:

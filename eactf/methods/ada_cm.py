@@ -135,7 +135,7 @@ class AdaCM(MarginMethod):
         margin_views: Literal["training", "plain"] = "training",
         ema: Annotated[float, Ge(0), Le(1)] = 0.999,
         shrink: Annotated[float, Ge(0)] = 0.02,
-        dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
+        dropout: Annotated[float, Ge(0), Lt(1), Anew()] = 0.5,
         normalized: bool = True,
         scale: Annotated[float | None, Gt(0)] = None,
         strong_operations: Annotated[int, Ge(0)] = 3,

@@ -57,9 +57,8 @@ class PlannedMethod(Method):
 
     def try_step(self, phase: Phase) -> None:
         """Take the first step of a phase, as to see what it costs."""
-        self._fit_phases(
-            [phase], 0, 0, keras.callbacks.CallbackList(add_history=True, model=self), {}, 1
-        )
+        told = keras.callbacks.CallbackList(add_history=True, model=self)  # Keras returns it
+        self._fit_phases([phase], 0, 0, told, {}, 1)
 
     def counted_steps(self, phase: Phase) -> int:
         """What the fraction of an epoch is counted in: the steps of the phase."""

@@ -107,12 +107,14 @@ class Layers:
         chosen = [model for model in models if model.model_fields["name"].default == name]
         if not chosen:
             return
-        is_other = self.replaced.get(("method", "name"), method_name({})) != name
+        before = self.replaced.get(("method", "name"), method_name({}))
+        # Where either of the two marks a key, they do not mean the same by it.
+        pair = [model for model in models if model.model_fields["name"].default in (before, name)]
         for path in self._of_file(("method",)):
             known = any(path[1] in model.model_fields for model in models)
-            own = chosen[0].model_fields.get(path[1])
-            begins_anew = own is not None and is_other and Anew.among(own.metadata)
-            if known and (own is None or begins_anew):
+            fields = [model.model_fields.get(path[1]) for model in pair]
+            begins_anew = len(pair) > 1 and any(f and Anew.among(f.metadata) for f in fields)
+            if known and (path[1] not in chosen[0].model_fields or begins_anew):
                 self._drop(path)
 
     def _drop_keys_against_preset(self) -> None:
@@ -139,16 +141,26 @@ class Layers:
     def _still_serves(self, path: KeyPath) -> bool:
         """False for a key of the file whose deciding sibling was set over the file to another."""
         for depth in range(1, len(path)):
-            for model in sections_at(path[:depth]):
+            for model in self._sections_at(path[:depth]):
                 field_info = model.model_fields.get(path[depth])
                 only = Only.among(field_info.metadata) if field_info else None
                 if only is None:
                     continue
                 section = path[:depth]
-                decided = any(self._overridden((*section, key)) for key in (only.key, "preset"))
+                # Another method has defaults of its own for what decides.
+                keys = (only.key, "preset", *(["name"] if section == ("method",) else []))
+                decided = any(self._overridden((*section, key)) for key in keys)
                 if decided and not only.serves(self._chosen(section, only.key, model)):
                     return False
         return True
+
+    def _sections_at(self, path: KeyPath) -> list[type[Section]]:
+        """The classes at a path; of those of methods the chosen one alone, where it is known."""
+        found = sections_at(path)
+        if path != ("method",):
+            return found
+        name = method_name(self.tree().get("method", {}))
+        return [one for one in found if one.model_fields["name"].default == name] or found
 
     def _chosen(self, section: KeyPath, key: str, model: type[Section]) -> object:
         """What a deciding key holds: as set, as its preset settles it, or by default."""

@@ -71,6 +71,7 @@ def _duration(value: Any) -> Any:
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Matrix = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(as_tuple)]
+EpochNumbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)]
 
 
 class DrawnFaces(Section):
@@ -295,12 +296,19 @@ class OptimizerSettings(Section):
 class ScheduleSettings(Section):
     """How the learning rate changes from epoch to epoch."""
 
-    kind: Literal["exponential", "cosine", "linear", "constant"] = Field(
+    kind: Literal["exponential", "cosine", "linear", "step", "constant"] = Field(
         default="exponential",
-        description="times gamma every epoch, down to 0 as a cosine or in a line, or unchanged",
+        description="times gamma every epoch, down to 0 as a cosine or in a line, in steps, or"
+        " unchanged",
     )
     gamma: Annotated[float, Only("kind", "exponential")] = Field(
         default=0.9, gt=0, le=1, description="factor after every epoch"
+    )
+    after: Annotated[
+        EpochNumbers, Only("kind", "step"), Expected("list of numbers of epochs, from 1")
+    ] = Field(default=(), description="epochs after each of which the rate is times factor")
+    factor: Annotated[float, Only("kind", "step")] = Field(
+        default=0.1, gt=0, le=1, description="what each step multiplies the rate by"
     )
     constant_epochs: Annotated[int, Only("kind", "linear")] = Field(
         default=0,
@@ -313,6 +321,10 @@ class ScheduleSettings(Section):
         lt=1,
         description="Adam's beta_1 once the rate falls (Co-teaching: 0.1); null: optimizer.beta_1",
     )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.kind == "step" and not self.after:
+            yield Conflict("after", "missing key", "say when the rate falls: after: [40]")
 
 
 class TrainSettings(Section):

@@ -52,7 +52,8 @@ class Cell:
     included, and the contents of the files it names. `network` is the same for cells whose epochs
     may be compared in seconds: data, network, batch and precision are the same. `paper` and
     `paper_top5` are the published accuracies, 0 to 1, None without one. `best_on_test` asks for
-    that figure as well. `going_on` are the settings under which a run that stopped is taken up.
+    that figure as well, `every_epoch` for those of each epoch in `judged.jsonl`. `going_on` are the
+    settings under which a run that stopped is taken up.
     """
 
     row: str
@@ -64,6 +65,7 @@ class Cell:
     paper_top5: float | None = None
     best_on_test: bool = False
     going_on: tuple[str, ...] = ()
+    every_epoch: bool = False
 
 
 def make_cell(
@@ -94,6 +96,7 @@ def make_cell(
         paper_top5,
         resolved.recipe.report.best_on_test,
         _going_on(resolved.recipe),
+        resolved.recipe.report.every_epoch,
     )
 
 
@@ -103,6 +106,8 @@ def finished_run(cell: Cell, folder: Path) -> Path | None:
     done = [path for path in attempts if (path / "result.json").is_file()]
     if cell.best_on_test:
         done = [path for path in done if read_run(path).get("best_on_test")]
+    if cell.every_epoch:
+        done = [path for path in done if (path / "judged.jsonl").is_file()]
     return next(iter(done), None)
 
 
@@ -110,8 +115,9 @@ def unfinished_run(cell: Cell, folder: Path) -> Path | None:
     """The cell's run under `folder` that stopped and can be taken up; the furthest of several."""
     attempts = map(look_at_run, sorted(folder.glob(f"{cell.key}*")))
     stopped = [run for run in attempts if run.command is not None]
-    if cell.best_on_test:
-        stopped = [run for run in stopped if _finds_best_on_test(run.folder)]
+    for key in ("best_on_test", "every_epoch"):
+        if getattr(cell, key):
+            stopped = [run for run in stopped if _was_told(run.folder, f"report.{key}")]
     furthest = max(stopped, key=lambda run: run.epoch or 0, default=None)
     return None if furthest is None else furthest.folder
 
@@ -159,7 +165,9 @@ def network_of(recipe: Recipe) -> str:
     told = {name: section.model_dump(mode="json") for name, section in sections.items()}
     for key in ("epochs", *_HOW_IT_IS_RUN):
         del told["train"][key]
-    return json.dumps(told)
+    # Of some methods an epoch is a number of steps, and no pass over the data.
+    steps = getattr(recipe.method, "steps_per_epoch", None)
+    return json.dumps(told if steps is None else {**told, "steps_per_epoch": steps})
 
 
 def _key(recipe: Recipe) -> str:
@@ -178,7 +186,7 @@ def _going_on(recipe: Recipe) -> tuple[str, ...]:
     )
 
 
-def _finds_best_on_test(folder: Path) -> bool:
-    """Whether a run keeps every epoch's figures; the key of its cell does not say."""
+def _was_told(folder: Path, key: str) -> bool:
+    """Whether a run has this key of `report` set; the key of its cell does not say."""
     values = read_plainly(folder, "run.json").get("recipe")
-    return isinstance(values, dict) and bool(values.get("report.best_on_test"))
+    return isinstance(values, dict) and bool(values.get(key))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eactf.errors import UsageError
-from eactf.recipe.sections import Section
+from eactf.recipe.sections import Section, as_tuple
 from eactf.recipe.shipped import shipped_tables
 from eactf.recipe.strict_yaml import parse, write_scalar
 from eactf.suggestions import did_you_mean
@@ -33,22 +33,30 @@ class Place(NamedTuple):
 class PaperTable(Section):
     """A table of a paper as a grid of recipes: rows times columns, on each of its data sets.
 
-    A cell is the recipe `base[budget]` with the settings of its column, then of its row, then what
-    `each` says of that row in that column and, with the small budget, `small` of that row; later
-    ones win. `paper` and `top5` are the published accuracies in percent, data set -> row -> a
-    number a column. `pretrained` says whether the paper's networks were.
+    A cell is the recipe `base[budget]`, or with the paper's budget the one that `on` names for its
+    data set, with the settings of its column, then of its row, then what `each` says of that row in
+    that column and, with the small budget, `small` of that row; later ones win. `paper` and `top5`
+    are the published accuracies in percent, data set -> row -> a number a column. `pretrained` says
+    whether the paper's networks were; `data` names the data sets where there are no numbers.
     """
 
     title: str
     source: str
     pretrained: bool = False
+    data: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ("raf-db",)
     base: Mapping[Budget, str]
+    on: Mapping[str, str] = Field(default_factory=dict)
     rows: Mapping[str, Settings]
     columns: Mapping[str, Settings]
     each: Mapping[str, Mapping[str, Sequence[object]]] = Field(default_factory=dict)
     small: Mapping[str, Settings] = Field(default_factory=dict)
     paper: Numbers = Field(default_factory=dict)
     top5: Numbers = Field(default_factory=dict)
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """The data sets that the paper is about."""
+        return tuple(self.paper) or self.data
 
     def places(self, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Iterator[Place]:
         """The cells, column by column; of `rows` and `columns` alone where these are given."""
@@ -64,6 +72,10 @@ class PaperTable(Section):
         chosen = {**self.columns[place.column], **self.rows[place.row], **each, **small}
         return [f"{key}={write_scalar(value)}" for key, value in chosen.items()]
 
+    def recipe(self, budget: Budget, data: str) -> str:
+        """The recipe that cells on a data set start from."""
+        return self.on.get(data, self.base[budget]) if budget == "paper" else self.base[budget]
+
     def published(self, data: str, place: Place) -> float | None:
         """The paper's accuracy, 0 to 1, None where it has none for `data`."""
         return self._number(self.paper, data, place)
@@ -78,7 +90,7 @@ class PaperTable(Section):
 
 
 def list_tables() -> dict[str, PaperTable]:
-    """Every shipped table by name: the paper's first, then its supplement's, then the curves."""
+    """Every shipped table by name: the paper's first, then its supplement's, its curves, others."""
     texts = shipped_tables()
     order = ("table", "supplement", "figure")
     names = sorted(texts, key=lambda name: [not name.startswith(kind) for kind in order])

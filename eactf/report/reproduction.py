@@ -116,7 +116,7 @@ def table_cells(work: Work, data: TableData) -> list[Cell]:
     _refuse_settled(work)
     cells = []
     for place in work.places():
-        recipe = work.table.base[work.budget]
+        recipe = work.table.recipe(work.budget, data.name)
         settings = [*work.table.settings(place, work.budget), *_weights(work, place)]
         if data.path is None:
             settings.append(f"data.source={DRAWN_FACES}")

@@ -71,7 +71,8 @@ class Row:
     `macro_recall`, which is the balanced accuracy, and `lowest_recall`, that of the class that a
     run recognises worst, are of the mean of the last epochs; `lowest_classes` counts in how many of
     the runs a class is that one. `images` is how many were judged, None where a result does not
-    say it.
+    say it. `alone` is what each network of an ensemble is worth by itself, mean of the last epochs;
+    empty where there is but one.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Row:
     paper_top5: float | None = None
     top5: Spread | None = None
     learnt_wrong: Spread | None = None
+    alone: tuple[Spread, ...] = ()
     network: str = ""
 
 
@@ -139,6 +141,12 @@ class ComparisonTable:
             f"lowest recall of {row.name}: {_lowest_classes(row)}"
             for row in self.rows
             if row.lowest_classes
+        ]
+        lines += [
+            f"{row.name}: two networks together, the sum of their logits; mean of last of each "
+            f"alone {' and '.join(_percent(own) for own in row.alone)}"
+            for row in self.rows
+            if row.alone
         ]
         few = {row.name: _few(row) for row in self.rows}
         return [*lines, *(f"mean of last of {name}: {told}" for name, told in few.items() if told)]
@@ -254,12 +262,21 @@ def _row(runs: Runs) -> Row:
         lowest_classes=_counted_lowest(results),
         images=results[0]["last_epoch"].get("count") if results else None,
         learnt_wrong=Spread.of([share for share in learnt if share is not None]),
+        alone=_alone(results),
         recall={label: found for label in classes if (found := _recall(results, label))},
         seconds=statistics.mean(seconds) if seconds else None,
         paper=runs.paper,
         paper_top5=runs.paper_top5,
         network=runs.network,
     )
+
+
+def _alone(results: Sequence[Mapping[str, Any]]) -> tuple[Spread, ...]:
+    """The accuracy of each network of an ensemble, over the results that have it."""
+    networks = [result["networks"] for result in results if result.get("networks")]
+    accuracies = [[one["mean_of_last_epochs"]["accuracy"] for one in own] for own in networks]
+    spreads = (Spread.of(own) for own in zip(*accuracies, strict=True))
+    return tuple(spread for spread in spreads if spread is not None)
 
 
 def _top5(results: Sequence[Mapping[str, Any]]) -> Spread | None:
@@ -319,6 +336,8 @@ def _plain(row: Row, *, with_top5: bool) -> dict[str, Any]:
     line |= _flat("lowest_recall", row.lowest_recall)
     line |= {"lowest_recall_classes": "; ".join(row.lowest_classes) or None}
     line |= _flat("learnt_wrong", row.learnt_wrong)
+    for number, spread in enumerate(row.alone, start=1):
+        line |= _flat(f"network_{number}_alone", spread)
     line |= {"images": row.images, **_interval(row)}
     for label, spread in row.recall.items():
         line |= _flat(f"recall_{label}", spread)

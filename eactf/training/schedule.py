@@ -14,13 +14,17 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
 
     exponential: rate * gamma ** epoch. cosine: rate * (1 + cos(pi * epoch / epochs)) / 2, as
     cosine annealing to nought over all epochs. linear: the rate for `constant_epochs`, from there
-    in a line to the nought that would follow the last epoch. constant: the rate.
+    in a line to the nought that would follow the last epoch. step: times `factor` after each epoch
+    in `after`. constant: the rate.
     """
     first = recipe.optimizer.learning_rate
     if recipe.schedule.kind == "exponential":
         return first * recipe.schedule.gamma**epoch
     if recipe.schedule.kind == "cosine":
         return first * 0.5 * (1.0 + math.cos(math.pi * epoch / recipe.train.epochs))
+    if recipe.schedule.kind == "step":
+        steps = sum(epoch >= last for last in recipe.schedule.after)
+        return first * recipe.schedule.factor**steps
     if recipe.schedule.kind == "linear":
         epochs = recipe.train.epochs
         fall = epochs - recipe.schedule.constant_epochs

@@ -125,6 +125,15 @@ FAULTS = [
     ),
     ("optimizer: adam", "optimizer = adam", "wrong type", 1, "mean optimizer.name = adam?"),
     ("seed: 0\nschedule:", "schedule = null", "wrong type", 2, "leave 'schedule:' out"),
+    ("schedule: {kind: step}", "schedule.after", "missing key", 1, "after: [40]"),
+    (
+        "schedule: {kind: step, after: [0]}",
+        "schedule.after = [0]",
+        "out of range",
+        1,
+        "numbers of epochs, from 1",
+    ),
+    ("schedule: {after: [3]}", "schedule.after = [3]", "has no effect", 1, "kind = step"),
     ("noise.rate: 0.2", '"noise.rate"', "unknown key", 1, "dots are for --set"),
     ("seed: 1\nseed: 2", "seed = 2", "duplicate key", 2, "first set on line 1"),
     ("seed: !!int 3", "seed", "tag", 1, "drop the tag"),
@@ -153,7 +162,7 @@ TYPING_ERRORS = {
     "optimiser": "optimizer?",
     "schedul.kind": "schedule.kind?",
     "noise.rates": "noise.rate?                      0 <= float < 1, now 0.0",
-    "schedule.xyzzy": "schedule has: kind, gamma, constant_epochs, beta_1",
+    "schedule.xyzzy": "schedule has: kind, gamma, after, factor, constant_epochs, beta_1",
 }
 
 

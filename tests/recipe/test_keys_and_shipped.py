@@ -71,7 +71,7 @@ def test_a_key_of_one_method_or_one_choice_says_so() -> None:
 
 
 def test_a_section_lists_its_keys_only() -> None:
-    keys = ["kind", "gamma", "constant_epochs", "beta_1"]
+    keys = ["kind", "gamma", "after", "factor", "constant_epochs", "beta_1"]
     assert [row.key for row in describe_keys("schedule")] == [f"schedule.{key}" for key in keys]
 
 
@@ -87,11 +87,30 @@ def test_the_shipped_recipes_are_listed_quickstart_first() -> None:
     assert set(names) >= SHIPPED
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.mark.parametrize("name", [name for name, _ in list_recipes()])
 def test_every_shipped_recipe_says_run_takes_expect_and_cite(name: str) -> None:
     header = dict(list_recipes())[name]
-    assert header["run"].startswith(f"eactf train --recipe {name}")
+    own_data = name == "own-data"  # trained without naming a recipe at all
+    assert header["run"].startswith("eactf train" if own_data else f"eactf train --recipe {name}")
     assert all(header[topic] for topic in ("about", "takes", "expect", "cite"))
+
+
+@pytest.mark.parametrize(
+    "data", ["ferplus", "raf-db", "affectnet7", "affectnet8", "cifar10n-worst"]
+)
+@pytest.mark.parametrize("method", ["dividemix", "two_networks", "co_teaching"])
+def test_methods_of_two_networks_have_a_recipe_on_every_data_set(data: str, method: str) -> None:
+    name = f"{data}-{method.replace('_', '-')}"
+    assert load_recipe(name).recipe.method.name == method
+    if data in ("ferplus", "cifar10n-worst"):
+        small = load_recipe(f"{name}-small").recipe
+        sibling = load_recipe(f"{data.replace('plus', 'plus-human')}-small").recipe
+        assert (small.data, small.noise, small.model) == (
+            sibling.data,
+            sibling.noise,
+            sibling.model,
+        )
+        assert small.train.epochs == sibling.train.epochs
 
 
 def test_a_header_joins_the_lines_of_a_topic_and_ends_at_the_first_key() -> None:

@@ -34,10 +34,12 @@ def test_every_shipped_recipe_loads_and_comes_back_from_its_dump(name: str, tmp_
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_recipe_becomes_its_baseline_by_one_override(name: str) -> None:
-    resolved = load_recipe(name, ["method.name=cross_entropy"])
+    own, resolved = load_recipe(name), load_recipe(name, ["method.name=cross_entropy"])
     assert resolved.recipe.method.name == "cross_entropy"
-    assert resolved.recipe.method.erase == load_recipe(name).recipe.method.erase
-    assert "method.consistency_weight" in resolved.dropped
+    assert resolved.dropped
+    if own.recipe.method.name == "eac":
+        assert resolved.recipe.method.erase == own.recipe.method.erase
+        assert "method.consistency_weight" in resolved.dropped
 
 
 def test_the_paper_recipes_hold_the_papers_protocol() -> None:
@@ -175,6 +177,25 @@ def test_a_choice_over_a_preset_keeps_what_still_has_a_meaning(
 def test_a_preset_set_over_a_recipe_replaces_the_keys_it_settles() -> None:
     noise = load_recipe("quickstart", ["noise.preset=paper-eac"]).recipe.noise
     assert (noise.kind, noise.count, noise.rate) == ("symmetric", "bernoulli", 0.3)
+
+
+def test_a_key_that_means_another_thing_for_the_method_set_is_left_out() -> None:
+    method = load_recipe("quickstart", ["method.name=two_networks"]).recipe.method
+    assert method.consistency_weight == method.consistency_ramp == 0  # EAC's 5 is not the report's
+    assert method.erase.probability == 0.5  # images are treated alike
+    shared = load_recipe("quickstart", ["method.name=attention_consistency"]).recipe.method
+    assert shared.consistency_weight == 5
+    same = load_recipe("quickstart", ["method.name=eac"])
+    assert same.recipe.method.consistency_weight == 5 and not same.dropped
+
+
+def test_a_key_without_effect_for_the_method_set_is_left_out(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yaml"
+    own.write_text("method: {name: dividemix, unlabelled_weight: 25.0, warm_up: 4}")
+    resolved = load_recipe(str(own), ["method.name=two_networks"])
+    assert resolved.recipe.method.warm_up == 4
+    assert resolved.recipe.method.unlabelled_weight == 0
+    assert resolved.missed == ("method.unlabelled_weight",)
 
 
 def test_only_keys_of_the_file_are_dropped_never_those_just_set() -> None:

@@ -1,7 +1,8 @@
-"""Every shipped recipe: real data, real steps, nothing written.
+"""The shipped recipes: real data, real steps, nothing written.
 
-One of them is run as it is shipped but for its batch, at 224 px and in graphs. The others run the
-same layers on small images with few channels.
+Recipes that differ in data, noise, rates and numbers of epochs alone take the same steps: one of
+them takes them, and the others' data is prepared. One is run as it is shipped but for its batch, at
+224 px and in graphs. The others run the same layers on small images with few channels.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from eactf.cli import cli
+from eactf.data.prepare import prepare_data
 from eactf.packed import write_packed
 from eactf.packed.records import Dataset, Samples
-from eactf.recipe import list_recipes
+from eactf.recipe import list_recipes, load_recipe
 
 NAMES = (
     "neutral",
@@ -31,7 +33,20 @@ NAMES = (
 )
 RECIPES = [name for name, _ in list_recipes()]
 IN_FULL = "ferplus-noise20"
+OF_THE_RUN = {"warm_up", "crop_padding", "forget_rate", "gradual", "labelled_per_class"}
+"""Settings of methods that change no step, or a padding alone."""
 SMALLER = ("model.width=8", "data.image_size=64")
+
+
+def steps_of(name):
+    """What decides the layers and the steps of a recipe, as text to compare."""
+    recipe = load_recipe(name).recipe
+    method = recipe.method.model_dump(exclude=OF_THE_RUN)
+    optimizer = recipe.optimizer.model_dump(exclude={"learning_rate", "coupled_weight_decay"})
+    return str((recipe.model, method, optimizer, recipe.data.channels, recipe.data.source))
+
+
+DIFFERENT = {steps_of(name): name for name in [*reversed(RECIPES), IN_FULL]}.values()
 
 
 def samples(count, first):
@@ -56,7 +71,7 @@ def ferplus(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore:.*run_functions_eagerly.*:UserWarning")
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DIFFERENT)
 def test_a_shipped_recipe_dry_runs_and_writes_nothing(name, ferplus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tf.config.run_functions_eagerly(name != IN_FULL)
@@ -75,6 +90,15 @@ def test_a_shipped_recipe_dry_runs_and_writes_nothing(name, ferplus, tmp_path, m
     assert told["memory_bytes"] > 0
     assert told["estimated_seconds"] > told["train_step_seconds"] > 0
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_data_of_a_shipped_recipe_is_prepared_as_it_says(name, ferplus):
+    drawn = ["data.drawn.train=20", "data.drawn.validation=4", "data.drawn.test=4"]
+    recipe = load_recipe(name, drawn if name == "quickstart" else [f"data.path={ferplus}"]).recipe
+    data = prepare_data(recipe)
+    assert data.manifest.kind == recipe.noise.kind
+    assert len(data.train) > 0
 
 
 def test_a_dry_run_tells_people_what_a_run_costs(ferplus, tmp_path, monkeypatch):

@@ -275,6 +275,26 @@ def test_a_run_without_the_best_on_test_is_not_taken_up_for_it(tmp_path):
     assert unfinished_run(cell, tmp_path) == tmp_path / f"{cell.key}-2"
 
 
+def test_a_run_without_the_figures_of_every_epoch_does_not_serve_who_asks_for_them(tmp_path):
+    (cell,) = cells(1, overrides=["report.every_epoch=true"])
+    left_behind(tmp_path, cell)
+    assert unfinished_run(cell, tmp_path) is None
+    write_run(tmp_path / f"{cell.key}-2", "report.every_epoch=true")
+    assert unfinished_run(cell, tmp_path) == tmp_path / f"{cell.key}-2"
+    done = tmp_path / f"{cell.key}-3"
+    done.mkdir()
+    (done / "result.json").write_text("{}")
+    assert finished_run(cell, tmp_path) is None
+    (done / "judged.jsonl").write_text("")
+    assert finished_run(cell, tmp_path) == done
+
+
+def test_an_epoch_of_so_many_steps_is_not_held_against_a_pass_over_the_data():
+    recipe = load_recipe("quickstart").recipe
+    by_steps = recipe.method.model_copy(update={"steps_per_epoch": 5})
+    assert network_of(recipe.model_copy(update={"method": by_steps})) != network_of(recipe)
+
+
 def test_when_it_is_saved_and_stopped_makes_no_other_cell():
     (plain,) = cells(1)
     (timed,) = cells(1, overrides=["train.stop_after=5m", "train.checkpoint_minutes=1"])

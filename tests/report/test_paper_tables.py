@@ -77,6 +77,26 @@ def test_the_noise_of_a_column_reaches_its_recipe():
         ]
 
 
+def test_the_report_is_run_as_it_says_and_judged_in_every_epoch():
+    table = find_table("report")
+    assert table.data_sets == ("raf-db", "affectnet")
+    for place in table.places():
+        recipe = load_recipe(table.base["paper"], table.settings(place, "paper")).recipe
+        assert recipe.report.every_epoch
+        assert recipe.model.backbone == "resnet50"
+    (place,) = table.places(["DivideMix"], ["machine"])
+    for data, epochs, warm_up in (("raf-db", 80, 3), ("affectnet", 12, 1)):
+        base = table.recipe("paper", data)
+        recipe = load_recipe(base, table.settings(place, "paper")).recipe
+        assert (recipe.train.epochs, recipe.method.warm_up) == (epochs, warm_up)
+        assert recipe.method.confidence_penalty
+        assert table.recipe("small", data) == "ferplus-two-networks-small"
+    (place,) = table.places(["Baseline"], ["as given"])
+    recipe = load_recipe(table.base["paper"], table.settings(place, "paper")).recipe
+    assert (recipe.method.name, recipe.method.erase.probability) == ("cross_entropy", 0)
+    assert recipe.noise.kind == "none"
+
+
 def test_a_table_that_has_no_numbers_for_a_data_set_gives_none():
     place = Place("EAC", "10 %")
     assert find_table("table1").published("cifar-100", place) is None

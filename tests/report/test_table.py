@@ -57,6 +57,18 @@ def test_cost_is_an_epoch_over_that_of_cross_entropy():
     assert tabulate(runs[1:]).cells()[0][-1] == "-"
 
 
+def test_an_ensemble_is_told_as_one_with_each_network_alone():
+    networks = [{"mean_of_last_epochs": {"accuracy": value}} for value in (0.7, 0.72)]
+    both = {**result(0.75, method="dividemix"), "networks": networks}
+    table = tabulate([Runs("plain", [{**result(0.6), "networks": []}]), Runs("pair", [both])])
+    (note,) = [line for line in table.notes() if "two networks" in line]
+    assert note.startswith("pair: two networks together")
+    assert note.endswith("alone 70.0 and 72.0")
+    plain, pair = csv.DictReader(io.StringIO(table.csv()))
+    assert (pair["network_1_alone"], pair["network_2_alone"]) == ("0.7", "0.72")
+    assert plain["network_1_alone"] == ""
+
+
 def test_failed_runs_are_counted_and_do_not_vanish():
     table = tabulate([Runs("broken", [], 2), Runs("half", [result(0.8)], 1)])
     assert [cells[1] for cells in table.cells()] == ["0 (2 failed)", "1 (1 failed)"]

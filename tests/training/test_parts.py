@@ -33,6 +33,19 @@ def test_the_cosine_schedule_falls_from_the_rate_to_nought(recipe):
     assert learning_rate(made, 4) == pytest.approx(0.0)
 
 
+def test_the_step_schedule_falls_after_each_of_its_epochs(recipe):
+    from eactf.training.schedule import learning_rate
+
+    made = recipe(
+        "schedule.kind=step",
+        "schedule.after=[2, 3]",
+        "schedule.factor=0.5",
+        "optimizer.learning_rate=0.1",
+    ).recipe
+    rates = [learning_rate(made, epoch) for epoch in range(5)]
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.025, 0.025])
+
+
 def test_the_constant_schedule_stays(recipe):
     from eactf.training.schedule import learning_rate
 
