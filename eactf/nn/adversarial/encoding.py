@@ -38,7 +38,9 @@ def encoder(
     [-1, 1]. Outputs go by name: `mean` and `log_variance` `(N, noise)` of the latent noise
     y0 = mean + exp(log_variance / 2) eps, and for each of `labels`, which gives their sizes, a
     linear `(N, size)`: logits of classes, or numbers as they are. Between the convolutions and the
-    heads are two dense layers of `features`, each with ReLU and `dropout`.
+    heads are two dense layers of `features`, each with ReLU and `dropout`. They are the layers
+    `features1` and `features2`, and heads are the layers of their names, for those who have to draw
+    what is dropped themselves: Keras' own draws are others after a restart.
 
     `width` 1 is the paper's; 1/8 is for two cores. It scales all inner channels and `features`,
     neither noise nor labels. `features` is 500 there for faces and 512 for CIFAR. Convolutions

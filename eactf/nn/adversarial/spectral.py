@@ -20,7 +20,7 @@ _WRAPPED = (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)
 
 @keras.saving.register_keras_serializable(package="eactf")
 class SpectralNormalized(layers.Wrapper):
-    """`layer` with its kernel W in the place of which stands W / sigma.
+    """`layer`, computed with W / sigma in the place of its kernel W.
 
     sigma is the estimate u^T M v of M's largest singular value, M being W with the axis of the
     outputs first and all others flattened (Miyato, Kataoka, Koyama, Yoshida, "Spectral

@@ -224,8 +224,18 @@ def test_two_devices_iterate_alike_and_as_one(two_devices):
         for part in parts:
             np.testing.assert_allclose(part, value, atol=1e-6)
     np.testing.assert_allclose(layer.v.numpy(), alone.v.numpy(), atol=1e-6)
-    layer.set_weights(alone.get_weights())
-    np.testing.assert_array_equal(layer.u.numpy(), alone.u.numpy())
+
+
+def test_directions_that_are_loaded_are_those_of_every_device(two_devices):
+    with two_devices.scope():
+        layer, _ = made("dense")
+    other, inputs = made("dense", seed=2)
+    other(inputs, training=True)
+    layer.set_weights(other.get_weights())
+    np.testing.assert_array_equal(layer.u.numpy(), other.u.numpy())
+    read = two_devices.run(tf.function(lambda: layer.u.value + 0.0))
+    for part in two_devices.experimental_local_results(read):
+        np.testing.assert_array_equal(part, other.u.numpy())
 
 
 @pytest.mark.parametrize(
