@@ -14,6 +14,7 @@ __all__ = [
     "check_destination",
     "check_names",
     "checked_targets",
+    "checked_values",
     "checked_votes",
     "encoded_texts",
     "in_range",
@@ -79,6 +80,18 @@ def checked_targets(targets: np.ndarray) -> np.ndarray:
     if not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1, atol=1e-3)):
         raise DataError("targets: expected rows of shares >= 0 that sum to 1")
     return targets
+
+
+def checked_values(name: str, values: np.ndarray) -> np.ndarray:
+    """A continuous target as float32, NaN where there is none; `DataError` where it is infinite."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"values/{name}: expected numbers, received {array.dtype}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused as such
+        narrow = array.astype(np.float32)
+    if np.isinf(narrow).any():
+        raise DataError(f"values/{name}: expected finite numbers, or NaN where there is none")
+    return narrow
 
 
 def vote_type(votes: Sequence[np.ndarray | None]) -> str:
