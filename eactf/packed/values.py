@@ -11,6 +11,7 @@ from eactf.errors import DataError, UsageError
 from eactf.packed.records import SPLITS
 
 __all__ = [
+    "AFFECT",
     "check_destination",
     "check_names",
     "checked_targets",
@@ -18,10 +19,15 @@ __all__ = [
     "checked_votes",
     "encoded_texts",
     "in_range",
+    "is_affect",
     "regions_of",
     "text_width",
     "vote_type",
 ]
+
+
+AFFECT = ("valence", "arousal")
+"""The continuous targets known by name: how pleasant, and how excited; each from -1 to 1."""
 
 
 def regions_of(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -92,6 +98,15 @@ def checked_values(name: str, values: np.ndarray) -> np.ndarray:
     if np.isinf(narrow).any():
         raise DataError(f"values/{name}: expected finite numbers, or NaN where there is none")
     return narrow
+
+
+def is_affect(name: str) -> bool:
+    """Whether a continuous target is valence or arousal, on a scale from -1 to 1.
+
+    >>> is_affect("valence"), is_affect("clean_arousal"), is_affect("age")
+    (True, True, False)
+    """
+    return name.removeprefix("clean_") in AFFECT
 
 
 def vote_type(votes: Sequence[np.ndarray | None]) -> str:
