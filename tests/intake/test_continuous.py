@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -101,3 +102,69 @@ def test_a_class_folder_has_no_continuous_targets(tmp_path):
         Image.new("L", (2, 2)).save(tmp_path / name / "a.png")
     with pytest.raises(UsageError, match="--values does not apply to an image folder"):
         open_source(tmp_path, SourceOptions(values=("valence",)))
+
+
+@pytest.fixture(params=["npz", "h5"])
+def arrays(request, tmp_path):
+    """A maker of files with six images, their labels and further arrays."""
+
+    def make(options=None, **more):
+        pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 4), np.uint8)
+        more = {"x": pixels, "y": np.array([0, 1, 0, 1, 0, 1]), **more}
+        path = tmp_path / f"a.{request.param}"
+        if request.param == "npz":
+            np.savez(path, **more)
+        else:
+            with h5py.File(path, "w") as file:
+                for name, values in more.items():
+                    text = np.asarray(values).dtype.kind == "U"
+                    file[name] = values.astype(h5py.string_dtype()) if text else values
+        return open_source(path, SourceOptions(values=options or ()))
+
+    return make
+
+
+def test_arrays_called_valence_and_arousal_are_read_whatever_their_type(arrays):
+    listing = arrays(
+        valence=np.array([0.5, -1, np.nan, 1, -2, 0]),
+        arousal=np.array(["0.5", "", "-1", "NA", "0,25", "1"]),
+        age=np.arange(6) + 0.5,
+    )
+    same(listing.values["valence"], [0.5, -1, np.nan, 1, np.nan, 0])
+    same(listing.values["arousal"], [0.5, np.nan, -1, np.nan, 0.25, 1])
+    assert list(listing.columns) == ["age"]
+    assert "valence is -2 1 times" in finding(listing, "value-mark").what
+
+
+def test_the_user_names_arrays_of_continuous_targets(arrays):
+    ages = np.array([[3], [4], [5], [6], [7], [8]])
+    listing = arrays(("age", "shift"), age=ages, shift=-np.arange(6))
+    same(listing.values["age"], [3, 4, 5, 6, 7, 8])
+    same(listing.values["shift"], [0, -1, -2, -3, -4, -5])
+    assert not listing.columns and not listing.labels
+
+
+def test_an_array_that_is_not_numbers_is_told_or_refused_where_it_is_named(arrays):
+    infinite = np.array([0, 1, np.inf, 0, -np.inf, 0])
+    listing = arrays(valence=infinite)
+    assert listing.columns["valence"][2] == "inf" and not listing.values
+    assert finding(listing, "value-not-a-number").files == ("valence[2]", "valence[4]")
+    with pytest.raises(DataError, match=r"--values age: .* none in age\[2\] and 1 more"):
+        arrays(("age",), age=infinite)
+    with pytest.raises(DataError, match="expected a number an image"):
+        arrays(("points",), points=np.zeros((6, 2)))
+    with pytest.raises(UsageError, match=r"--values y: .* no such array"):
+        arrays(("y",))
+
+
+def test_of_two_arrays_of_one_target_the_second_stays_a_column(arrays):
+    listing = arrays(Valence=np.arange(6) / 10, valence=np.arange(6) / 20)
+    same(listing.values["valence"], np.arange(6) / 10)
+    assert listing.columns["valence"][4] == "0.2"
+
+
+def test_a_split_without_a_target_has_none(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4), np.uint8)
+    arrays = {"x_train": pixels, "y_train": [0, 1], "x_test": pixels, "y_test": [1, 0]}
+    np.savez(tmp_path / "a.npz", **arrays, valence_test=[0.5, 0.25])
+    same(open_source(tmp_path / "a.npz").values["valence"], [np.nan, np.nan, 0.5, 0.25])
