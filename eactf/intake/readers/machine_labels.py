@@ -1,8 +1,8 @@
 """`read_machine_labels` reads what a network that learned elsewhere said of a data set's images.
 
 The file is CSV, TSV or a plain list with a row an image: its name, the class, valence and arousal.
-With a header the columns are known by name, so that what `eactf predict` writes will do; without
-one two cells are name and class, three are name, valence and arousal, and four are all of them.
+With a header the columns are known by name, so that what `eactf predict --csv` writes will do;
+without one two cells are name and class, three are name, valence and arousal, and four are all.
 """
 
 from __future__ import annotations
