@@ -4,7 +4,7 @@ Against cross-entropy, SCN and EAC, once over the same number of epochs and once
 number of updates' worth of compute (the unit is an image's forward and backward pass, two thirds of
 it for the three forward passes of a guess: what DivideMix takes in those epochs, at the share of
 labels it keeps). Without `--data` on drawn faces with planted noise; with it on part of a packed
-file: FERPlus, trained on FER2013's labels (the set fer2013_as8) and judged on the consensus of the voters, or CIFAR-10N,
+file: FERPlus, trained on FER2013's labels and judged on the consensus of the voters, or CIFAR-10N,
 trained on its worst labels. The two-network methods and cross-entropy are trained by SGD, SCN, EAC
 and Ada-CM by Adam: what validation preferred on a seed that is not reported. Finished cells are
 kept in the folder.
