@@ -1,4 +1,4 @@
-"""`uniform` draws random numbers that depend on nothing but their keys, in `keras.ops`.
+"""`uniform` and `normal` draw random numbers that depend on nothing but their keys, in `keras.ops`.
 
 Stateful generators give other numbers after a restart, in a parallel map, or on another number
 of devices. Here the numbers of a sample depend on its keys alone (seed, epoch, id): any order,
@@ -7,12 +7,13 @@ any batch, any device gives the same draw.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-__all__ = ["uniform"]
+__all__ = ["normal", "normal_of", "uniform"]
 
 Tensor = Any
 
@@ -35,6 +36,23 @@ def uniform(keys: Tensor, draws: int) -> Tensor:
     counters = ops.convert_to_tensor(_counters(draws), "int32")
     words = _mix(_mix(state[:, None] + counters[None, :]))
     return ops.cast(_shift_right(words, 8), "float32") * (2.0**-24)
+
+
+def normal(keys: Tensor, draws: int) -> Tensor:
+    """`draws` standard normal numbers for every row of `keys`, `(N, draws)` float32."""
+    pairs = (draws + 1) // 2
+    found = uniform(keys, 2 * pairs)
+    return normal_of(found[:, :pairs], found[:, pairs:])[:, :draws]
+
+
+def normal_of(first: Tensor, second: Tensor) -> Tensor:
+    """Standard normal numbers from uniforms in [0, 1), twice as many as `first` has (Box, Muller).
+
+    With 24 bits a uniform the largest is 5.8.
+    """
+    radius = ops.sqrt(-2.0 * ops.log(1.0 - first))  # 1 - u is above 0, u itself may be 0
+    angle = 2.0 * math.pi * second
+    return ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)], axis=1)
 
 
 def _counters(draws: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from eactf.nn.counter_random import uniform
+from eactf.nn.counter_random import normal_of, uniform
 from eactf.nn.erasing import image_keys
 
 __all__ = ["VARIANCE", "add_pixel_noise", "check_pixel_noise"]
@@ -47,7 +47,7 @@ def add_pixel_noise(
     pairs = (math.prod(shape) + 1) // 2
     # Deviates: the published codes add it before they resize the image; images come here resized.
     draws = uniform(image_keys(images, seed), 1 + 2 * pairs)
-    normal = _normal(draws[:, 1 : 1 + pairs], draws[:, 1 + pairs :])[:, : math.prod(shape)]
+    normal = normal_of(draws[:, 1 : 1 + pairs], draws[:, 1 + pairs :])[:, : math.prod(shape)]
     noise = math.sqrt(variance) * ops.reshape(normal, (-1, *shape))
     noisy = ops.floor(ops.clip(ops.cast(images, "float32") + noise, 0.0, 255.0))
     chosen = (draws[:, 0] < probability)[:, None, None, None]
@@ -60,13 +60,3 @@ def check_pixel_noise(probability: float, variance: float = VARIANCE) -> None:
         raise ValueError(f"probability of pixel noise must be in [0, 1]; received {probability!r}")
     if not 0.0 <= variance < math.inf:
         raise ValueError(f"variance must be a number >= 0; received {variance!r}")
-
-
-def _normal(first: Tensor, second: Tensor) -> Tensor:
-    """Standard normal numbers from uniforms in [0, 1), twice as many as `first` has (Box, Muller).
-
-    With 24 bits a uniform the largest is 5.8.
-    """
-    radius = ops.sqrt(-2.0 * ops.log(1.0 - first))  # 1 - u is above 0, u itself may be 0
-    angle = 2.0 * math.pi * second
-    return ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)], axis=1)

@@ -63,3 +63,25 @@ def test_other_shapes_are_refused():
         concordance(np.zeros((2, 2, 2)), np.zeros((2, 2, 2)))
     with pytest.raises(ValueError, match=r"given must be of predicted's shape \(8, 2\)"):
         concordance(PREDICTED, GIVEN[:, 0])
+
+
+def test_numbers_that_are_missing_are_as_if_their_rows_were_not_there():
+    given, counted = GIVEN.copy(), np.ones((8, 2), bool)
+    counted[[1, 4], 0] = counted[5, 1] = False
+    given[~counted] = np.nan
+    found = concordance(PREDICTED, given, counted)
+    rest = [by_numpy(PREDICTED[counted[:, d], d], GIVEN[counted[:, d], d]) for d in (0, 1)]
+    np.testing.assert_allclose(found, rest, rtol=1e-12)
+    (taped, _) = gradients(lambda p, g: tf.reduce_sum(concordance(p, g, counted)), PREDICTED, given)
+    assert (np.asarray(taped)[~counted] == 0).all() and np.isfinite(taped).all()
+    whole = concordance(PREDICTED, GIVEN, np.ones((8, 2), bool))
+    np.testing.assert_allclose(whole, concordance(PREDICTED, GIVEN), rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_column_of_which_nothing_is_known_costs_nothing_and_moves_nothing(count):
+    given, counted = np.full(count, np.nan, "float32"), np.zeros(count, bool)
+    predicted = np.linspace(0, 1, count, dtype="float32")
+    assert float(concordance(predicted, given, counted)) == 0.0
+    (taped, _) = gradients(lambda p, g: concordance(p, g, counted), predicted, given)
+    np.testing.assert_array_equal(taped, np.zeros_like(given))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eactf.nn.counter_random import uniform
+from eactf.nn.counter_random import normal, uniform
 
 
 def reference(keys, draws):
@@ -70,3 +70,11 @@ def test_neighbouring_keys_and_draws_are_unrelated():
         assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
     assert not np.array_equal(uniform(np.array([[1, 2]]), 1), uniform(np.array([[2, 1]]), 1))
     assert not np.array_equal(uniform(np.array([[1]]), 1), uniform(np.array([[1, 0]]), 1))
+
+
+def test_normal_numbers_are_normal_and_depend_on_their_keys_alone():
+    keys = np.stack([np.full(4000, 3), np.arange(4000)], axis=1)
+    found = np.asarray(normal(keys, 5))
+    assert found.shape == (4000, 5) and np.isfinite(found).all()
+    assert abs(found.mean()) < 0.03 and abs(found.std() - 1) < 0.03
+    np.testing.assert_allclose(normal(keys[7:9], 5), found[7:9], rtol=1e-6)
