@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.dividemix import DivideMix
     from eactf.methods.eac import EAC
+    from eactf.methods.multi_task import MultiTask
     from eactf.methods.rul import RUL
     from eactf.methods.scn import SCN
     from eactf.methods.two_networks import TwoNetworks
@@ -39,6 +40,7 @@ __all__ = [
     "CrossEntropy",
     "DivideMix",
     "Erasing",
+    "MultiTask",
     "TwoNetworks",
     "Views",
     "build_classifier",
@@ -54,6 +56,7 @@ __all__ = [
 _HOMES = {
     **{class_name: f"eactf.methods.{name}" for name, class_name in METHODS.items()},
     "Erasing": "eactf.methods.views",
+    "MultiTask": "eactf.methods.multi_task",
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",
 }

@@ -105,7 +105,7 @@ class Method(RestorableModel):
         self.start_clock(seed)
         self._first_look = FirstLook(self.classifier)
         self._class_weights: tuple[float, ...] | None = None
-        self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.loss_parts}
+        self.part_trackers = {part: keras.metrics.Mean(name=part) for part in self.parts()}
         self.build((None, *classifier.input_shape[1:]))
 
     def open(self, classifier: keras.Model) -> None:
@@ -329,6 +329,10 @@ class Method(RestorableModel):
             None, batch.real(batch.labels), batch.real(logits), sample_weight=weights
         )
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
+
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the loss that `report` is to average and log: those of the class."""
+        return self.loss_parts
 
     def views_of(
         self, batch: Batch, make: Callable[[Tensor], Any] | None = None, view: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +23,8 @@ class Batch:
     `count` is n as the data set gave it, 0 for a replica that got nothing (its single blank image
     is there only to keep the kernels running); `share` is `count` over the global batch's count:
     the weight of this replica's mean in the global mean. `weights` `(n,)` float32 says how much
-    each sample's label counts, None where the data set says nothing of it.
+    each sample's label counts, None where the data set says nothing of it. `targets` are all the
+    labels and numbers of a sample by name, for methods that are taught more than `labels`.
     """
 
     images: Tensor
@@ -32,6 +34,7 @@ class Batch:
     count: Tensor
     share: Tensor
     weights: Tensor | None = None
+    targets: Mapping[str, Tensor] | None = None
 
     def real(self, rows: Tensor) -> Tensor:
         """`rows` without the blank one."""
