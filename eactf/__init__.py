@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eactf.methods.cross_entropy import CrossEntropy
     from eactf.methods.dividemix import DivideMix
     from eactf.methods.eac import EAC
+    from eactf.methods.joint_distribution import JointDistribution
     from eactf.methods.multi_task import MultiTask
     from eactf.methods.rul import RUL
     from eactf.methods.scn import SCN
@@ -40,6 +41,7 @@ __all__ = [
     "CrossEntropy",
     "DivideMix",
     "Erasing",
+    "JointDistribution",
     "MultiTask",
     "TwoNetworks",
     "Views",
@@ -56,6 +58,7 @@ __all__ = [
 _HOMES = {
     **{class_name: f"eactf.methods.{name}" for name, class_name in METHODS.items()},
     "Erasing": "eactf.methods.views",
+    "JointDistribution": "eactf.methods.joint_distribution",
     "MultiTask": "eactf.methods.multi_task",
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ class Ticks(keras.callbacks.Callback):
         self.model._start_epoch(epoch, self.params.get("steps"))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.look_back(epoch, logs or {})
         self.model.end_epoch(epoch)
 
 
@@ -70,6 +71,9 @@ class ClockedModel(ReplicatedModel):
         self._epoch_start = self._counter("epoch_start")
         self._steps_per_epoch = self._counter("steps_per_epoch", _NO_CLOCK)
         self._keys = _Keys()
+
+    def look_back(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """What a method takes from the figures of the epoch that has ended, before `end_epoch`."""
 
     def end_epoch(self, epoch: int) -> None:
         """What a method does between epochs, outside the graph; `epoch` counts from 0."""

@@ -161,6 +161,7 @@ class Fitting:
                 callbacks=[self.guard],
             )
             logs |= {f"val_{name}": float(value) for name, value in found.items()}
+            method.look_back(epoch, logs)
             method.end_epoch(epoch)
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
