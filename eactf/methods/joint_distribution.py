@@ -21,7 +21,7 @@ from eactf import losses
 from eactf.methods.arguments import check_arguments
 from eactf.methods.batch import Batch
 from eactf.methods.multi_task import MultiTask
-from eactf.methods.players import given_rows, players_of, weights_of_scores
+from eactf.methods.players import given_rows, players_of, weights_of_scores, with_fused_norm
 from eactf.methods.views import Erasing, Views
 from eactf.nn.counter_random import normal
 
@@ -146,6 +146,7 @@ class JointDistribution(MultiTask):
         """Open an encoder, with its decoder and discriminator."""
         super().open(classifier)
         self.decoder, self.discriminator = self._make_players()
+        self._making = with_fused_norm(self.decoder)
         self.joint_optimizer: Any = None
         self.discriminator_optimizer: Any = None
 
@@ -253,7 +254,7 @@ class JointDistribution(MultiTask):
         code = {"noise": noise, **given}
         return [
             {"image": shown, "noise": latent, **predictions},
-            {"image": self.decoder(code, training=True), **code},
+            {"image": self._making(code, training=True), **code},
         ]
 
     def _move_discriminator(
@@ -303,8 +304,8 @@ class JointDistribution(MultiTask):
 
     def _decide(self) -> None:
         """Let the joint law count from its first epoch on, until it is stopped."""
-        without_clock = int(self._steps_per_epoch) < 0
-        begun = without_clock or int(self.epoch) >= self.adversarial_start
+        epoch, steps = (int(ops.convert_to_numpy(n)) for n in (self.epoch, self._steps_per_epoch))
+        begun = steps < 0 or epoch >= self.adversarial_start  # below 0 there is no clock
         self.playing = begun and not self.stopped and self.joint_weight > 0.0
 
     def look_back(self, epoch: int, logs: Mapping[str, float]) -> None:

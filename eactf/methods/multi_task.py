@@ -158,6 +158,9 @@ class MultiTask(OneViewMethod):
         targets = {name: pad_rows(self._target(name, t), padding) for name, t in found.items()}
         return replace(batch, targets={**targets, label: batch.labels})
 
+    def label_column(self, labels: Any) -> Any:
+        return labels[self.tasks.label] if isinstance(labels, Mapping) else labels
+
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)
         images = self.views_of(batch)

@@ -14,8 +14,16 @@ from keras import ops
 from eactf.methods.tasks import Tasks
 from eactf.nn.adversarial import decoder as new_decoder
 from eactf.nn.adversarial import discriminator as new_discriminator
+from eactf.nn.normalization import FusedBatchNormalization, can_fuse
 
-__all__ = ["Players", "given_rows", "players_of", "scores_of", "weights_of_scores"]
+__all__ = [
+    "Players",
+    "given_rows",
+    "players_of",
+    "scores_of",
+    "weights_of_scores",
+    "with_fused_norm",
+]
 
 Tensor = Any
 
@@ -99,6 +107,23 @@ def given_rows(
         else _classes(own[name], targets[name])
         for name in tasks.sizes
     }
+
+
+def with_fused_norm(network: keras.Model) -> keras.Model:
+    """`network`, whose batch statistics do not count a device's blank row (`weighing_rows`).
+
+    The variables are the network's own.
+    """
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if can_fuse(layer):
+            return FusedBatchNormalization(layer)(*args, training=kwargs.get("training"))
+        return layer(*args, **kwargs)
+
+    twin: keras.Model = keras.models.clone_model(
+        network, clone_function=lambda layer: layer, call_function=call
+    )
+    return twin
 
 
 def _numbers(own: Tensor, columns: list[Tensor]) -> Tensor:

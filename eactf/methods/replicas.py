@@ -144,10 +144,15 @@ class ReplicatedModel(keras.Model):
         with self._distribute_strategy.scope():
             self._symbolic_build(data_batch=(images, labels))
 
+    def label_column(self, labels: Any) -> Any:
+        """The labels that metrics see of those a data set yields; each method says."""
+        return labels
+
     def _label_form(self, iterator: Any) -> Any:
         """Shape and dtype of the labels, from one replica's part of the first batch."""
         for _, _, batches in iterator:
-            parts = self._distribute_strategy.experimental_local_results(next(batches)[1])
+            own = self.label_column(next(batches)[1])
+            parts = self._distribute_strategy.experimental_local_results(own)
             shape = (None, *parts[0].shape[1:])
             shape = (None,) if shape == (None, 1) else shape
             return keras.KerasTensor(shape, keras.backend.standardize_dtype(parts[0].dtype))

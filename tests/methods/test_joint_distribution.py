@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import eactf
-from eactf.nn.adversarial import decoder, discriminator, encoder
+from eactf.nn.adversarial import SpectralNormalized, decoder, discriminator, encoder
 from eactf.nn.counter_random import normal
 
 pytestmark = [
@@ -30,6 +30,30 @@ def built(method=eactf.JointDistribution, optimizer=None, dropout=0.0, **setting
     model = method(encoder(32, HEADS, dropout=dropout, **FORM), **settings)
     model.compile(optimizer=optimizer or eactf.optimizers.SGD(0.05), metrics=["accuracy"])
     return model
+
+
+def small_players():
+    """A decoder and a discriminator whose graphs are built at once."""
+    layers, rows = keras.layers, {"noise": 3, **HEADS}
+    code = {name: keras.Input((size,), name=name) for name, size in rows.items()}
+    made = layers.Dense(1024)(layers.Concatenate()(list(code.values())))
+    made = layers.Reshape((32, 32, 1))(made)
+    made = layers.BatchNormalization(momentum=0.9, synchronized=True)(made)
+    drawing = keras.Model(code, layers.Activation("tanh")(made))
+    seen = {"image": keras.Input((32, 32, 1), name="image")}
+    seen |= {name: keras.Input((size,), name=name) for name, size in rows.items()}
+    flat = {name: layers.Flatten()(x) for name, x in seen.items()}
+    flat["joint"] = layers.Concatenate()(list(flat.values()))
+    scores = [
+        SpectralNormalized(layers.Dense(1, name="inner"), seed=1, name=f"{name}_score")(x)
+        for name, x in flat.items()
+    ]
+    judge = keras.Model(seen, layers.Concatenate(name="scores")(scores))
+    for network in (drawing, judge):
+        rng = np.random.default_rng(7)
+        for variable in network.trainable_variables:
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    return {"decoder": drawing, "discriminator": judge}
 
 
 def batch_of(count):
@@ -135,7 +159,7 @@ def test_the_discriminator_and_the_others_each_leave_the_other_alone(rates, stil
 
 @every_step_by_itself
 def test_the_joint_law_counts_from_its_first_epoch_on():
-    model, (images, labels) = built(adversarial_start=1), batch_of(3)
+    model, (images, labels) = built(adversarial_start=1, **small_players()), batch_of(3)
     before, seen = [trained(n) for n in (model.decoder, model.discriminator)], []
 
     def look(epoch, logs):
@@ -154,12 +178,12 @@ def test_the_joint_law_counts_from_its_first_epoch_on():
 
 @every_step_by_itself
 def test_a_discriminator_that_has_won_is_told_of_and_stops_the_joint_law():
-    model, (images, labels) = built(stop_below=100.0, discriminator_steps=1), batch_of(3)
+    model, (images, labels) = built(stop_below=100.0, **small_players()), batch_of(3)
     with pytest.warns(UserWarning, match=r"below 100: it tells all tuples apart"):
         history = model.fit(images, labels, epochs=2, verbose=0).history
     assert len(history["loss"]) == 2 and len(history["joint_loss"]) == 1
     assert model.epoch_record(None, None, None, ())["joint"] == {"counted": False, "stopped": True}
-    other = built(stop_below=100.0, discriminator_steps=1)
+    other = built(stop_below=100.0, **small_players())
     step(other, images, labels)
     other.restore(model.state())
     assert other.stopped and not other.playing
@@ -170,7 +194,7 @@ def test_a_discriminator_that_has_won_is_told_of_and_stops_the_joint_law():
 
 @every_step_by_itself
 def test_a_last_batch_of_one_and_labels_that_are_missing_stay_finite():
-    model, (images, labels) = built(discriminator_steps=1), batch_of(4)
+    model, (images, labels) = built(**small_players()), batch_of(4)
     labels["valence"][:] = np.nan
     history = model.fit(images, labels, batch_size=3, verbose=0).history
     assert all(np.isfinite(value) for values in history.values() for value in values)
@@ -229,3 +253,43 @@ def test_the_settings_survive_the_configuration():
         for name in ("encoder", "decoder", "discriminator"):
             del networks[name]
     assert keras.tree.map_structure(str, again) == keras.tree.map_structure(str, config)
+
+
+def test_two_devices_train_as_one(two_devices):
+    images, labels = batch_of(4)
+    data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(
+        3
+    )  # 3, and 1: an empty device
+    found = []
+    for strategy in (tf.distribute.get_strategy(), two_devices):
+        with strategy.scope():
+            model = built(dropout=0.5, **small_players())
+        history = model.fit(data, shuffle=False, verbose=0).history
+        networks = (model.encoder, model.decoder, model.discriminator)
+        found.append(([array for one in networks for array in trained(one)], history))
+    for array, expected in zip(found[1][0], found[0][0], strict=True):
+        np.testing.assert_allclose(array, expected, atol=5e-6)
+    for name, (value,) in found[0][1].items():
+        assert found[1][1][name][0] == pytest.approx(value, rel=1e-3, abs=1e-5), name
+
+
+@every_step_by_itself
+def test_a_run_taken_up_from_its_state_is_the_run_that_was_not_broken_off():
+    images, labels = batch_of(5)
+
+    def model():
+        adam = eactf.optimizers.Adam(1e-3)
+        return built(optimizer=adam, dropout=0.5, adversarial_start=1, **small_players())
+
+    def fit(model, first, last):
+        data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
+        model.fit(data, initial_epoch=first, epochs=last, verbose=0)
+
+    whole, begun, taken_up = model(), model(), model()
+    fit(whole, 0, 3)
+    fit(begun, 0, 2)
+    fit(taken_up, 0, 1)  # makes the metrics
+    taken_up.restore(begun.state())
+    fit(taken_up, 2, 3)
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(taken_up.state()[name], array, err_msg=name)

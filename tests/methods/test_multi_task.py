@@ -242,3 +242,22 @@ def test_the_settings_survive_the_configuration():
     again = eactf.MultiTask.from_config(json.loads(json.dumps(config))).get_config()
     config.pop("encoder"), again.pop("encoder")
     assert keras.tree.map_structure(str, again) == keras.tree.map_structure(str, config)
+
+
+def test_two_devices_train_and_judge_as_one(two_devices):
+    images, labels = batch_of(7)
+    labels["valence"][1] = np.nan
+    weighing = np.array([1, 2, 1, 0, 1, 3, 1], "float32")
+    columns = (images, labels, np.arange(7), weighing)
+    data = tf.data.Dataset.from_tensor_slices(columns).batch(3)  # 3, 3 and 1: an empty device
+    found = []
+    for strategy in (tf.distribute.get_strategy(), two_devices):
+        with strategy.scope():
+            model = built(dropout=0.5, flip_probability=0.5)
+        history = model.fit(data, shuffle=False, verbose=0).history
+        judged = model.evaluate(data, verbose=0, return_dict=True)
+        found.append((weights(model), {name: value[0] for name, value in history.items()}, judged))
+    for path, expected in found[0][0].items():
+        np.testing.assert_allclose(found[1][0][path], expected, atol=2e-6, err_msg=path)
+    for logs, others in zip(found[0][1:], found[1][1:], strict=True):
+        assert others == pytest.approx(logs, rel=1e-4)
