@@ -1,7 +1,7 @@
 """Ada-CM: few labels, many images, and a margin of confidence for each class.
 
-Li, Wang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an adaptive
-confidence margin", CVPR 2022. Constants and order are those of the published code.
+Li, Wang, Yang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an
+adaptive confidence margin", CVPR 2022. Constants and order are those of the published code.
 """
 
 from __future__ import annotations
