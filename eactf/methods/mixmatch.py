@@ -175,15 +175,16 @@ class MixingMethod(DividingMethod):
 
     def _batch_logits(self, rows: Tensor) -> Tensor:
         """Logits in training mode, which moves the running statistics too; of no rows, none."""
-        classes = self.classifier.output_shape[-1]
         if self._replicas() > 1:
             with weighing_rows(ops.cast(ops.shape(rows)[0] > 0, "float32")):
                 return self._padded_logits(rows, training=True)
-        return tf.cond(
-            ops.shape(rows)[0] > 0,
-            lambda: self._padded_logits(rows, training=True),
-            lambda: tf.zeros((0, classes)),
-        )
+        # What the blank row in the place of none moves is put back: XLA takes no branches here.
+        kept = self.networks[self.trained].non_trainable_variables
+        before = [tf.identity(variable.value) for variable in kept]
+        found = self._padded_logits(rows, training=True)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(ops.where(ops.shape(rows)[0] > 0, variable, value))
+        return found
 
     def _spread(self, rows: Tensor, places: Tensor, total: Tensor) -> Tensor:
         """This replica's rows and all others', each in its place among `total`."""

@@ -261,6 +261,18 @@ def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices)
     np.testing.assert_allclose(other_record["margins"], record["margins"], atol=1e-4)
 
 
+def test_xla_takes_the_step_of_a_graph(tiny_classifier, faces):
+    ends = []
+    for compiled in (False, True):
+        model = built(tiny_classifier(), strong_operations=0)
+        model.compile(optimizer=eactf.optimizers.SGD(0.05), jit_compile=compiled)
+        model.margins.assign([0.45, 0.55, 0.5])
+        model.fit(*faces(COUNT), batch_size=BATCH, verbose=0)
+        ends.append(weights(model.classifier, model.trained_classifier))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
+
+
 def test_low_precision_trains_and_steps_of_all_epochs_share_a_graph(
     tiny_classifier, faces, monkeypatch
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numeric_slope import slopes
 
 import eactf
@@ -192,6 +193,33 @@ def test_published_guesses_move_batch_statistics_in_the_published_order(trained)
     np.testing.assert_allclose(moved["moving_mean"], mean, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(moved["moving_variance"], variance, rtol=1e-5)
     for variable, start in zip(frozen.variables, still, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), start)
+
+
+@pytest.mark.parametrize("sizes", [(3, 5), (3, 0)], ids=["ragged", "no unlabelled"])
+@pytest.mark.parametrize("guess", ["evaluation", "training"])
+def test_xla_takes_the_step_of_eager_code(guess, sizes):
+    data, ends = tensors(drawn(*sizes)), []
+    any_size = keras.tree.map_structure(
+        lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), data
+    )
+    for compiled in (False, True):
+        model = built(norm=True, guess=guess, unlabelled_weight=3.0, unlabelled_ramp=0.0)
+        begin_phase(model, 1)
+        step = model.train_step
+        if compiled:
+            step = tf.function(step, [any_size], jit_compile=True, autograph=False)
+        step(data)
+        ends.append([variable.numpy() for variable in model.variables])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
+
+
+def test_published_guesses_of_no_images_move_no_statistics():
+    model = built(norm=True, guess="training")
+    before = [variable.numpy() for variable in model.networks[0].variables]
+    assert model._batch_logits(np.zeros((0, 2, 2, 4), "float32")).shape == (0, CLASSES)
+    for variable, start in zip(model.networks[0].variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), start)
 
 

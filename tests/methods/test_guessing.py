@@ -108,6 +108,17 @@ def test_two_devices_take_the_step_of_one_where_one_of_them_has_no_labelled_samp
     assert max(np.abs(move).max() for move in moved) > 1e-3
 
 
+def test_xla_takes_the_step_of_a_graph(tiny_classifier, faces):
+    ends = []
+    for compiled in (False, True):
+        model = divided(built(tiny_classifier(), margin_floor=0.62), *faces(COUNT))
+        model.compile(optimizer=eactf.optimizers.SGD(0.05), jit_compile=compiled)
+        model.try_step(model.phases(1, model.rows)[1])
+        ends.append([np.array(variable.numpy()) for variable in model.networks[1].variables])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
+
+
 def test_settings_of_guesses_are_refused_where_nothing_is_guessed(tiny_classifier):
     with pytest.raises(ValueError, match="margin_floor has no effect with unlabelled='mixmatch'"):
         eactf.TwoNetworks(tiny_classifier(), unlabelled="mixmatch", margin_floor=0.5)
