@@ -23,7 +23,8 @@ class Division:
 
     `ids` is `(N,)`; `clean` `(N, K)` float64 in [0, 1] the probability that the label is clean, by
     each network; `kept` `(N, K)` bool whether the network keeps the label; `thresholds` `(K, C)`
-    what `clean` must exceed in each class. `epoch` is the number of epochs trained before.
+    what `clean` must exceed in each class. `epoch` is the number of epochs trained before. `digest`
+    tells apart samples of the same ids, where it is known.
     """
 
     epoch: int
@@ -31,15 +32,22 @@ class Division:
     clean: np.ndarray
     kept: np.ndarray
     thresholds: np.ndarray
+    digest: int | None = None
 
     @property
     def networks(self) -> int:
         """How many networks divided."""
         return int(self.clean.shape[1])
 
+    def is_of(self, ids: np.ndarray, digest: int) -> bool:
+        """Whether it divides the samples of these ids and this digest."""
+        return self.digest in (None, digest) and np.array_equal(self.ids, ids)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it by name, as `from_arrays` takes it."""
+        known = {} if self.digest is None else {"division_digest": np.array(self.digest)}
         return {
+            **known,
             "division_epoch": np.array(self.epoch),
             "division_ids": self.ids,
             "division_clean": self.clean,
@@ -53,8 +61,10 @@ class Division:
         if "division_epoch" not in arrays:
             return None
         names = ("ids", "clean", "kept", "thresholds")
-        columns = (np.array(arrays[f"division_{name}"]) for name in names)
-        return cls(int(arrays["division_epoch"]), *columns)
+        columns = {name: np.array(arrays[f"division_{name}"]) for name in names}
+        digest = arrays.get("division_digest")
+        known = None if digest is None else int(digest)
+        return cls(int(arrays["division_epoch"]), **columns, digest=known)
 
     def figures(
         self, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,3 +129,13 @@ def test_arrays_give_the_division_back_and_copies_of_it():
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
         assert not np.shares_memory(getattr(again, name), getattr(found, name))
     assert Division.from_arrays({"something": np.zeros(1)}) is None
+
+
+def test_a_division_is_of_the_samples_whose_ids_and_digest_it_has():
+    found = replace(division(), digest=7)
+    again = Division.from_arrays(found.arrays())
+    for known in (found, again):
+        assert known.is_of(found.ids, 7)
+        assert not known.is_of(found.ids, 8)
+        assert not known.is_of(found.ids + 1, 7)
+    assert division().is_of(found.ids, 8)  # as one that was stored without

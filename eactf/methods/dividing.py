@@ -89,7 +89,7 @@ class DividingMethod(PlannedMethod, PairMethod):
 
         One pass over all samples, in evaluation mode and as they are, by both networks.
         """
-        if self.division is not None and not np.array_equal(self.division.ids, rows.ids):
+        if self.division is not None and not self.division.is_of(rows.ids, rows.digest):
             self.histories = self._no_histories()  # they are those of other samples
         batches, steps = rows.in_order()
         logits = self.predict_each(batches, steps=steps, verbose=0, callbacks=self._watchers)
@@ -102,8 +102,9 @@ class DividingMethod(PlannedMethod, PairMethod):
             thresholds = self.thresholds(clean, given, own, epoch)
             found.append((clean, self.kept(clean, given, thresholds, rows), thresholds))
         probabilities, kept, limits = zip(*found, strict=True)
+        clean_by_each, kept_by_each = (np.stack(each, axis=1) for each in (probabilities, kept))
         division = Division(
-            epoch, rows.ids, np.stack(probabilities, 1), np.stack(kept, 1), np.stack(limits)
+            epoch, rows.ids, clean_by_each, kept_by_each, np.stack(limits), rows.digest
         )
         self.divided(division, logits, rows)
         return division
@@ -143,7 +144,7 @@ class DividingMethod(PlannedMethod, PairMethod):
     def _is_divided(self, rows: TrainingRows, epoch: int) -> bool:
         """Whether the last division is that of these samples for `epoch`."""
         known = self.division
-        return known is not None and known.epoch == epoch and np.array_equal(known.ids, rows.ids)
+        return known is not None and known.epoch == epoch and known.is_of(rows.ids, rows.digest)
 
     passes_between_epochs = True
 

@@ -338,6 +338,25 @@ def test_a_division_of_other_samples_or_another_epoch_is_made_anew(eagerly):
     assert model.division.epoch == 8
 
 
+@pytest.mark.parametrize("other", ["images", "labels"])
+def test_other_samples_of_the_same_number_are_divided_anew(eagerly, other):
+    """Without ids there are only images and labels to tell them by."""
+    images, given, _ = easy(20)
+    settings = {"batch_size": 8, "initial_epoch": 2, "epochs": 3, "verbose": 0}
+    model = built(eactf.TwoNetworks, warm_up=1)
+    model.fit(images, given, **{**settings, "initial_epoch": 0, "epochs": 2})
+    made, divide = [], model.divide
+    model.divide = lambda rows, epoch: made.append(epoch) or divide(rows, epoch)
+    state = model.state()
+    model.fit(images.copy(), list(given), **settings)
+    assert made == [3]
+    model.restore(state)
+    samples = {"images": images, "labels": given}
+    samples[other] = samples[other][::-1]
+    model.fit(*samples.values(), **settings)
+    assert made == [3, 2, 3]
+
+
 def test_callbacks_see_the_pass_between_epochs_and_may_stop_it(eagerly):
     class Watches(keras.callbacks.Callback):
         batches, steps = 0, ()
