@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eactf.division import Division, area_under_curve
+from eactf.division import Division, area_under_curve, guess_figures
 
 CLASSES = ("a", "b", "c")
 
@@ -139,3 +139,17 @@ def test_a_division_is_of_the_samples_whose_ids_and_digest_it_has():
         assert not known.is_of(found.ids, 8)
         assert not known.is_of(found.ids + 1, 7)
     assert division().is_of(found.ids, 8)  # as one that was stored without
+
+
+def test_guesses_are_judged_where_the_truth_is_known():
+    guessed, truth = np.array([0, 1, 1, 2, 0]), np.array([0, 1, 2, -1, 1])
+    sure = np.array([True, True, False, True, False])
+    assert guess_figures(guessed, None, "abc") == {}
+    assert guess_figures(guessed, truth, "abc") == {"guess_accuracy": 0.5}
+    found = guess_figures(guessed, truth, "abcd", sure)
+    assert found["sure_accuracy"] == 1.0
+    assert found["sure_per_class"] == {"a": 0.5, "b": 0.5, "c": 1.0, "d": None}
+    assert guess_figures(guessed, truth, "abcd", ~sure)["sure_accuracy"] == 0.0
+    none = np.zeros(5, bool)
+    assert guess_figures(guessed, np.full(5, -1), "abcd", none).keys() == {"sure_per_class"}
+    assert guess_figures(guessed, truth, "abcd", none)["sure_accuracy"] is None

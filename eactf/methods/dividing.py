@@ -8,6 +8,7 @@ its losses, and is trained on the division that the other one made (co-divide, D
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -107,10 +108,18 @@ class DividingMethod(PlannedMethod, PairMethod):
             epoch, rows.ids, clean_by_each, kept_by_each, np.stack(limits), rows.digest
         )
         self.divided(division, logits, rows)
-        return division
+        guessed, sure = self.guessed(logits)
+        return replace(division, guessed=guessed, sure=sure)
 
     def divided(self, division: Division, logits: np.ndarray, rows: TrainingRows) -> None:
         """What a method draws from a new division and the logits `(N, 2, C)` it was made by."""
+
+    def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """What takes the place of labels set aside, as `Division.guessed` and `Division.sure`.
+
+        By `logits` `(N, 2, C)` of the images as they are. None where nothing does.
+        """
+        return None, None
 
     def _no_histories(self) -> list[mixture.LossHistory]:
         return [mixture.LossHistory(self.loss_history) for _ in self.networks]
@@ -232,12 +241,17 @@ class DividingMethod(PlannedMethod, PairMethod):
     def epoch_record(
         self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
     ) -> Mapping[str, Any]:
-        """The figures of each network's division, `kept_1` a share, `kept_per_class_1` counts."""
+        """The figures of each network's division, `kept_1` a share, `kept_per_class_1` counts.
+
+        Where labels that were set aside are guessed, `guess_accuracy_1` is the share of right
+        guesses among those that the first network is trained on next: of what the second set aside.
+        """
         if self.division is None:
             return {}
         found: dict[str, Any] = {}
         for number, figures in enumerate(self.division.figures(given, truth, class_names), start=1):
             figures["kept"] /= len(ids)
+            figures |= self.division.guesses_for(number - 1, truth, class_names)
             found |= {f"{name}_{number}": value for name, value in figures.items()}
         return found
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from eactf import losses
+from eactf import losses, margins
 from eactf.methods.batch import Batch, pad_rows
 from eactf.methods.dividing import DividingMethod
 from eactf.nn.beta import beta_quantiles, larger_share
@@ -100,6 +101,13 @@ class MixingMethod(DividingMethod):
         parts = self.minimize_own(objective, share)
         seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))
         return self.report(labelled, seen, {**parts, "unlabelled_weight": weight})
+
+    def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The likeliest class by the mean of both networks' probabilities, for either of them."""
+        if not self.takes_unlabelled:
+            return None, None
+        found = margins.probabilities(logits).mean(axis=1).argmax(axis=1)
+        return np.stack([found, found], axis=1).astype(np.int16), None
 
     # What a step is made of.
 

@@ -191,6 +191,24 @@ def test_no_image_is_unsure_below_a_margin_of_nought_and_none_sure_above_one(
 
 
 @every_step_by_itself
+def test_the_record_judges_the_averages_guesses_where_the_truth_is_known(tiny_classifier, faces):
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), ema=0.0, margin_floor=0.4, scale=20.0)
+    model.fit(images, labels, batch_size=BATCH, verbose=0)
+    truth = np.where(np.arange(COUNT) == 1, -1, np.roll(labels, 1))
+    judged = np.setdiff1d(np.arange(COUNT), [1, *LABELLED])
+    shares = eactf.margins.probabilities(model.predict(images[judged], verbose=0))
+    guessed, right = shares.argmax(axis=1), shares.argmax(axis=1) == truth[judged]
+    sure = shares.max(axis=1) >= np.array(model.margins)[guessed]
+    assert sure.any()
+    record = model.epoch_record(np.arange(COUNT), labels, truth, "abc")
+    assert record["guess_accuracy"] == pytest.approx(right.mean())
+    assert record["sure_accuracy"] == pytest.approx(right[sure].mean())
+    assert record["sure_per_class"] == dict(zip("abc", model.margin_record["sure"], strict=True))
+    assert "guess_accuracy" not in model.epoch_record(np.arange(COUNT), labels, None, "abc")
+
+
+@every_step_by_itself
 def test_all_labels_are_used_and_all_images_guessed_where_nothing_is_said(tiny_classifier, faces):
     images, labels = faces(COUNT)
     model = built(tiny_classifier(), labelled=None, steps=6)

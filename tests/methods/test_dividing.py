@@ -325,6 +325,27 @@ def test_a_training_is_a_function_of_its_seed(eagerly, method, settings):
     assert np.abs(end(4) - first).max() > 1e-3
 
 
+def test_the_record_says_how_often_guesses_of_labels_set_aside_are_right(eagerly):
+    images, given, truth = easy(60)
+    names = ["a", "b", "c"]
+    model = built(warm_up=1)
+    model.fit(images, given, batch_size=16, epochs=1, verbose=0)
+    each = [np.float64(network(images)) for network in model.networks]
+    shares = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in each]
+    right = sum(shares).argmax(axis=1) == truth
+    record = model.epoch_record(np.arange(60), given, truth, names)
+    for number, phase in enumerate(taken(model, 1), start=1):
+        aside = np.setdiff1d(np.arange(60), phase.labelled)
+        assert record[f"guess_accuracy_{number}"] == pytest.approx(right[aside].mean())
+    again = built(warm_up=1)
+    again.restore_extra_state(model.extra_state())
+    assert again.epoch_record(np.arange(60), given, truth, names) == record
+    assert "guess_accuracy_1" not in model.epoch_record(np.arange(60), given, None, names)
+    plain = built(eactf.TwoNetworks, warm_up=1)  # which does nothing with them
+    plain.fit(images, given, batch_size=16, epochs=1, verbose=0)
+    assert "guess_accuracy_1" not in plain.epoch_record(np.arange(60), given, truth, names)
+
+
 def test_a_division_of_other_samples_or_another_epoch_is_made_anew(eagerly):
     images, given, _ = easy(20)
     model = built(eactf.TwoNetworks, warm_up=1, loss_history=3)

@@ -73,6 +73,25 @@ def test_margins_are_of_a_networks_own_predictions_of_what_it_is_trained_on(tiny
 
 
 @every_step_by_itself
+def test_the_record_says_which_guesses_are_sure_and_how_many_are_right(tiny_classifier, faces):
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), margin_floor=0.45, warm_up=1, least_of_each_class=0)
+    model.fit(images, labels, batch_size=BATCH, verbose=0)
+    truth = np.roll(labels, 1)
+    record = model.epoch_record(np.arange(COUNT), labels, truth, "abc")
+    for number, own in enumerate(model.networks):
+        aside = np.setdiff1d(np.arange(COUNT), model.phases(1, model.rows)[number].labelled)
+        shares = eactf.margins.probabilities(own(images).numpy()[aside])
+        guessed, margins = shares.argmax(axis=1), np.array(model.margins)[number]
+        sure, right = shares.max(axis=1) >= margins[guessed], guessed == truth[aside]
+        assert record[f"guess_accuracy_{number + 1}"] == pytest.approx(right.mean())
+        expected = right[sure].mean() if sure.any() else None
+        assert record[f"sure_accuracy_{number + 1}"] == expected
+        for label, share in enumerate(record[f"sure_per_class_{number + 1}"].values()):
+            assert share == (sure[guessed == label].mean() if (guessed == label).any() else None)
+
+
+@every_step_by_itself
 def test_where_every_label_is_kept_the_labelled_images_are_guessed(tiny_classifier, faces):
     model = built(tiny_classifier(), thresholds="fixed", floor=0.0, least_of_each_class=COUNT)
     images, labels = faces(COUNT)
