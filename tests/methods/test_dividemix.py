@@ -332,6 +332,24 @@ def test_soft_labels_are_refined_as_hard_ones():
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
+def test_in_the_mixing_step_all_labels_count_alike():
+    (known, labels, ids), clean, others = data = drawn(4, 4)
+    weighed = (known, labels, ids, np.array([0, 9, 1, 2], "float32")), clean, others
+    ends = []
+    for given in (data, weighed):
+        model = built()
+        model._weigh_classes({0: 7.0})
+        begin_phase(model, 0)
+        model.train_step(tensors(given))
+        ends.append(np.concatenate([v.numpy().ravel() for v in model.networks[0].variables]))
+    plain = built()
+    begin_phase(plain, 0)
+    plain.train_step(tensors(data))
+    ends.append(np.concatenate([v.numpy().ravel() for v in plain.networks[0].variables]))
+    for end in ends[1:]:
+        np.testing.assert_array_equal(end, ends[0])
+
+
 @pytest.mark.parametrize(
     "settings, told",
     [
