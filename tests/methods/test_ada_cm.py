@@ -249,6 +249,20 @@ def test_a_run_taken_up_within_an_epoch_is_the_run_that_was_not_stopped(tiny_cla
             np.testing.assert_array_equal(array, two[name], err_msg=name)
 
 
+@every_step_by_itself
+def test_the_labels_of_a_run_taken_up_are_those_it_began_with(tiny_classifier, faces):
+    """Whatever the file that named them says by now."""
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), prior_adjustment=1.0, class_prior=[1, 1, 1])
+    model.attach(rows_of(images, labels, batch_size=BATCH, seed=0))
+    began_with = np.array([1, 4, 6, 7])
+    model.restore_extra_state({"labelled": began_with})
+    model.fit(verbose=0)
+    np.testing.assert_array_equal(model.labelled_places, began_with)
+    expected = np.bincount(labels[began_with], minlength=3)
+    np.testing.assert_array_equal(model._labelled_prior, expected)
+
+
 def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices):
     images, labels = faces(COUNT)
     found = []
