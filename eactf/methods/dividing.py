@@ -38,7 +38,10 @@ class DividingMethod(PlannedMethod, PairMethod):
 
     `division` is the last one made, None before the warm-up is over; it is that of the epoch to
     come, and is made once both networks have been trained. Of `phases` the first trains the first
-    network, the second the second one, the other one standing still.
+    network, the second the second one, the other one standing still. Parts that are logged after
+    the warm-up alone are not in the file of Keras' `CSVLogger`, which takes the columns of the
+    first epoch. With XLA every size of a batch that occurs is compiled by itself, the last ones of
+    each phase anew in most epochs.
     """
 
     def __init__(
