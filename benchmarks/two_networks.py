@@ -73,7 +73,7 @@ NOISES = {
     "machine": ("quickstart", (*DRAWN, "noise.kind=machine"), 0.3),
     "fer2013": (
         "ferplus-human-small",
-        (*COMMON, "data.train_limit=2000", "noise.labels=fer2013", "train.batch_size=32"),
+        (*COMMON, "data.train_limit=2000", "noise.labels=fer2013_as8", "train.batch_size=32"),
         0.35,
     ),
     "worst": (
@@ -98,6 +98,9 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--noise", choices=list(NOISES), default="symmetric")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--compute-seeds", type=int, default=3, help="of which so many with the same compute too"
+    )
     parser.add_argument("--data", type=Path, help="a packed FERPlus or CIFAR-10N file")
     parser.add_argument("--method", action="append", choices=list(METHODS))
     parser.add_argument("--folder", type=Path, default=Path("comparisons"))
@@ -115,7 +118,7 @@ def cells(options: argparse.Namespace) -> list[Cell]:
             if name == "Co-teaching":
                 told.append(f"method.forget_rate={rate}")
             found.append(make_cell(name, recipe, seed, data=options.data, overrides=told))
-            if name in WITH_SAME_COMPUTE:
+            if name in WITH_SAME_COMPUTE and seed < options.compute_seeds:
                 epochs = round(COMPUTE / WITH_SAME_COMPUTE[name])
                 row = f"{name}, compute of DivideMix"
                 told = [*told, f"train.epochs={epochs}"]

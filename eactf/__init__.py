@@ -14,7 +14,7 @@ from eactf.kernels import prefer_onednn
 from eactf.method_names import METHODS
 
 if TYPE_CHECKING:
-    from eactf import losses, margins, mixture, nn, optimizers, schedules
+    from eactf import losses, margins, metrics, mixture, nn, optimizers, schedules
     from eactf.methods.ada_cm import AdaCM
     from eactf.methods.attention_consistency import AttentionConsistency
     from eactf.methods.co_teaching import CoTeaching
@@ -44,6 +44,7 @@ __all__ = [
     "build_classifier",
     "losses",
     "margins",
+    "metrics",
     "mixture",
     "nn",
     "optimizers",
@@ -56,7 +57,7 @@ _HOMES = {
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",
 }
-_MODULES = ("losses", "margins", "mixture", "nn", "optimizers", "schedules")
+_MODULES = ("losses", "margins", "metrics", "mixture", "nn", "optimizers", "schedules")
 
 
 prefer_onednn()

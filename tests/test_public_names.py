@@ -13,5 +13,6 @@ def test_every_public_name_resolves_when_it_is_used():
     assert issubclass(found["CrossEntropy"], keras.Model)
     assert callable(eactf.build_classifier) and callable(eactf.nn.erase)
     assert callable(eactf.mixture.fit) and callable(eactf.margins.kept)
+    assert callable(eactf.metrics.concordance)
     assert callable(eactf.schedules.ramp_up)
     assert callable(eactf.losses.flip_consistency) and eactf.optimizers.SGD

@@ -14,13 +14,13 @@ Example:
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from eactf.errors import DataError
 from eactf.faces import geometry
+from eactf.faces.affect import drawn_affect
+from eactf.faces.arguments import check_faces, check_whole
 from eactf.faces.features import render
 from eactf.faces.geometry import EXPRESSIONS, Draws
 from eactf.packed.hashing import uniform
@@ -51,12 +51,8 @@ def draw_faces(
     Raises:
         DataError: an argument is out of range.
     """
-    _check_whole("count", count, 0, MAX_ID)
-    _check_whole("size", size, _MIN_SIZE, _MAX_SIZE)
-    _check_whole("start", start, 0, MAX_ID - count)
-    _check_whole("seed", seed, -(2**63), 2**64 - 1)
-    if not 0.0 <= difficulty <= 2.0:
-        raise _out_of_range("difficulty", difficulty, "0 <= difficulty <= 2")
+    check_faces(count, seed, start, difficulty)
+    check_whole("size", size, _MIN_SIZE, _MAX_SIZE)
     images = np.empty((count, size, size, 1), dtype=np.uint8)
     labels = np.empty(count, dtype=np.int64)
     chunk = max(1, _CHUNK_PIXELS // (size * size))
@@ -79,7 +75,8 @@ def drawn_face_dataset(
     """Draw a data set with the given number of faces in each split.
 
     The ids are the face indices: train comes first, then validation, then test, so no face is in
-    two splits. Labels are right by construction: `given` equals `clean`.
+    two splits. Labels are right by construction: `given` equals `clean`. The values are `valence`
+    and `arousal`, see `drawn_affect`.
 
     Raises:
         DataError: an argument is out of range.
@@ -87,10 +84,16 @@ def drawn_face_dataset(
     splits = {}
     start = 0
     for name, count in (("train", train), ("validation", validation), ("test", test)):
-        _check_whole(name, count, 0, MAX_ID - start)
+        check_whole(name, count, 0, MAX_ID - start)
         images, labels = draw_faces(count, size=size, seed=seed, start=start, difficulty=difficulty)
         ids = np.arange(start, start + count, dtype=np.int64)
-        splits[name] = Samples(images=images, ids=ids, given=labels, clean=labels.copy())
+        splits[name] = Samples(
+            images=images,
+            ids=ids,
+            given=labels,
+            clean=labels.copy(),
+            values=drawn_affect(count, seed=seed, start=start, difficulty=difficulty),
+        )
         start += count
     return Dataset(
         class_names=EXPRESSIONS,
@@ -126,15 +129,3 @@ def _sensor_noise(ids: npt.NDArray[np.int64], size: int, seed: int) -> geometry.
     noise = (first + second - 1.0) * math.sqrt(6.0)
     grid: geometry.Array = noise.astype(np.float32).reshape(len(ids), size, size)
     return grid
-
-
-def _check_whole(name: str, value: object, low: int, high: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not low <= int(cast(int, value)) <= high:
-        raise _out_of_range(name, value, f"a whole number, {low} <= {name} <= {high}")
-
-
-def _out_of_range(name: str, value: object, expected: str) -> DataError:
-    return DataError(
-        f"drawn faces: {name} = {value!r} is out of range", hint=f"expected {expected}"
-    )

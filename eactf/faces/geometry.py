@@ -256,14 +256,19 @@ def draw_head(draws: Draws) -> Head:
     )
 
 
+def draw_strength(draws: Draws, difficulty: float) -> Array:
+    """How strongly each face shows its expression, up to 1.08; 1 is in full."""
+    weakest = max(0.12, 1.0 - 0.56 * difficulty)
+    return draws.between("action/strength", weakest, 1.08)
+
+
 def draw_actions(draws: Draws, labels: Ints, difficulty: float) -> dict[str, Array]:
     """What the face does: the expression's actions at a drawn strength, upon the resting face.
 
     At difficulty 0 every expression is shown in full on a face with no resting tendency; at 1 the
     strength is drawn from weak to strong and each action follows it loosely.
     """
-    weakest = max(0.12, 1.0 - 0.56 * difficulty)
-    strength = draws.between("action/strength", weakest, 1.08)
+    strength = draw_strength(draws, difficulty)
     actions: dict[str, Array] = {}
     for name, full in _ACTIONS.items():
         loose = 1.0 + draws.centred(f"action/{name}", 0.40 * difficulty)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from eactf.intake.listing import Listing
 from eactf.intake.scan import Scan
 from eactf.packed.records import SPLITS
 
-__all__ = ["Fingerprint", "Spread", "take_fingerprint"]
+__all__ = ["Fingerprint", "Measured", "Spread", "take_fingerprint"]
 
 
 class Spread(NamedTuple):
@@ -22,6 +22,16 @@ class Spread(NamedTuple):
     least: int
     median: int
     most: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A continuous target: how many samples have it, and its range; None where none has it."""
+
+    known: int
+    least: float | None
+    mean: float | None
+    most: float | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,8 @@ class Fingerprint:
     class that is not empty; `label_sets` gives for each further label set the share of samples
     where it differs from the given label; `clean_known` samples have a known true label,
     `wrong_share` of these have another one given (None where none is known). `votes` says whether
-    the annotators' votes are known. `bytes_on_disk` are the files as they are now.
+    the annotators' votes are known. `values` describes the continuous targets of the usable samples
+    of all splits. `bytes_on_disk` are the files as they are now.
     """
 
     kind: str
@@ -79,6 +90,7 @@ class Fingerprint:
     wrong_share: float | None
     votes: bool
     bytes_on_disk: int
+    values: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def usable(self) -> int:
@@ -148,7 +160,16 @@ def _labels(listing: Listing, scan: Scan) -> dict[str, Any]:
         },
         "clean_known": int(known.sum()),
         "wrong_share": _share((clean != listing.given)[known]) if known.any() else None,
+        "values": {name: _measured(values[usable]) for name, values in listing.values.items()},
     }
+
+
+def _measured(values: np.ndarray) -> Measured:
+    known = values[~np.isnan(values)].astype(np.float64)
+    if not len(known):
+        return Measured(0, None, None, None)
+    least, mean, most = (round(float(x), 4) for x in (known.min(), known.mean(), known.max()))
+    return Measured(len(known), least, mean, most)
 
 
 def _imbalance(counts: Any) -> float:

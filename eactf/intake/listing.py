@@ -93,11 +93,11 @@ class Listing:
     or the name of a published data set). `names` `(n,)` are unique texts: paths relative to the
     source with `/`, or `train_images[12]`. `splits` `(n,)` uint8 index `SPLITS`. `given` `(n,)`
     int64 is the label to train on, -1 where it is missing or unknown: such samples are never
-    packed. `clean`, `labels`, `targets` and `votes` are as in `Samples`. `columns` are further
-    columns of a manifest, `(n,)` texts each, kept as they are. `ids` `(n,)` int64 are unique and do
-    not depend on which images turn out bad; None where packing is to make them of each image's name
-    and content (`IdMaker`), of the content alone where `named_by_row`. `findings` are what reading
-    the labels turned up, `notes` are facts to keep.
+    packed. `clean`, `labels`, `values`, `targets` and `votes` are as in `Samples`. `columns` are
+    further columns of a manifest, `(n,)` texts each, kept as they are. `ids` `(n,)` int64 are
+    unique and do not depend on which images turn out bad; None where packing is to make them of
+    each image's name and content (`IdMaker`), of the content alone where `named_by_row`. `findings`
+    are what reading the labels turned up, `notes` are facts to keep.
     """
 
     source: Path
@@ -111,6 +111,7 @@ class Listing:
     named_by_row: bool = False
     clean: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)
     votes: np.ndarray | None = None
     vote_columns: tuple[str, ...] = ()
     targets: np.ndarray | None = None
@@ -122,6 +123,7 @@ class Listing:
         arrays: dict[str, Sized | None] = {"splits": self.splits, "given": self.given}
         arrays |= {"ids": self.ids, "images": self.images, "clean": self.clean}
         arrays |= {"votes": self.votes, "targets": self.targets, **self.labels, **self.columns}
+        arrays |= {f"values/{name}": array for name, array in self.values.items()}
         for name, array in arrays.items():
             if array is not None and len(array) != len(self.names):
                 raise DataError(f"{name} has {len(array)} rows, names has {len(self.names)}")

@@ -16,9 +16,10 @@ __all__ = ["PackReport", "empty_parts"]
 class PackReport:
     """What was packed, what was left out, and why.
 
-    `splits` counts the packed images by split and class. `unlabelled` were left out for want of a
-    label, `bad` because they cannot be used; `quarantine` is the list of the latter, None where
-    there are none. `resized` of the images had another size. `remarks` are sentences to read.
+    `splits` counts the packed images by split and class, `label_sets` and `values` those with a
+    label in each further set and with each continuous target. `unlabelled` were left out for want
+    of a label, `bad` because they cannot be used; `quarantine` is the list of the latter, None
+    where there are none. `resized` of the images had another size. `remarks` are sentences to read.
     """
 
     path: str
@@ -29,6 +30,8 @@ class PackReport:
     why_channels: str
     class_names: tuple[str, ...]
     splits: Mapping[str, Mapping[str, int]]
+    label_sets: Mapping[str, int]
+    values: Mapping[str, int]
     unlabelled: int
     bad: tuple[BadRow, ...]
     quarantine: str | None

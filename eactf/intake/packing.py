@@ -176,11 +176,13 @@ class _Packing:
         self.out = out
         self.form = form
         self.label_sets = plain_set_names(tuple(listing.labels))
+        self.values = plain_set_names(tuple(listing.values))
         self.columns, self.too_long = fitting_columns(listing.columns)
         self.bad: list[BadRow] = []
         self.resized = 0
         self.id_maker = IdMaker()
         self.counts = np.zeros((len(SPLITS), len(listing.class_names)), np.int64)
+        self.packed = np.zeros(len(listing), bool)
 
     def run(
         self,
@@ -217,6 +219,7 @@ class _Packing:
             class_names=listing.class_names,
             source=f"{listing.kind} {listing.source.resolve().name}",
             label_sets=tuple(self.label_sets.values()),
+            values=tuple(self.values.values()),
             has_clean=listing.clean is not None,
             vote_columns=listing.vote_columns if listing.votes is not None else (),
             vote_dtype=vote_type([listing.votes]),
@@ -261,6 +264,7 @@ class _Packing:
         if not good:
             return
         kept, pixels = np.array(good), np.stack(images)
+        self.packed[kept] = True
         contents = np.array(digests, np.uint64)
         ids = self._ids(good, digests)
         splits = self.listing.splits[kept]
@@ -302,6 +306,7 @@ class _Packing:
             # All zeros where this split has no soft labels and another one has.
             targets=targets if targets is not None and targets.any() else None,
             labels={self.label_sets[name]: array[rows] for name, array in listing.labels.items()},
+            values={self.values[name]: array[rows] for name, array in listing.values.items()},
             votes=pick(listing.votes),
             names=listing.names[rows],
             digests=digests,
@@ -331,6 +336,14 @@ class _Packing:
             why_channels=self.form.why_channels,
             class_names=listing.class_names,
             splits=splits,
+            label_sets={
+                self.label_sets[name]: int((labels[self.packed] >= 0).sum())
+                for name, labels in listing.labels.items()
+            },
+            values={
+                self.values[name]: int(np.isfinite(values[self.packed]).sum())
+                for name, values in listing.values.items()
+            },
             unlabelled=len(listing) - len(self.rows),
             bad=tuple(self.bad),
             quarantine=None if written is None else str(written),
@@ -339,9 +352,11 @@ class _Packing:
         )
 
     def _changed(self) -> list[str]:
-        renamed = [(old, new) for old, new in self.label_sets.items() if old != new]
+        sets = [("label set", *pair) for pair in self.label_sets.items()]
+        values = [("continuous target", *pair) for pair in self.values.items()]
+        renamed = [(what, old, new) for what, old, new in (*sets, *values) if old != new]
         return [
-            *(f"the label set {old!r} is called {new!r} in the file" for old, new in renamed),
+            *(f"the {what} {old!r} is called {new!r} in the file" for what, old, new in renamed),
             *(
                 f"the column {name!r} is left out: its values take more than {MAX_CELL:,} bytes,"
                 f" or there are more than {MAX_COLUMNS} columns"

@@ -10,8 +10,9 @@ from eactf.intake.findings import Finding, Severity
 from eactf.intake.pack_report import PackReport
 from eactf.intake.sources.options import SourceOptions
 from eactf.suggestions import command_line
+from eactf.wording import counted
 
-__all__ = ["tell_classes", "tell_findings", "tell_left_out"]
+__all__ = ["tell_classes", "tell_findings", "tell_further_labels", "tell_left_out"]
 
 
 def tell_findings(
@@ -44,6 +45,15 @@ def tell_classes(report: PackReport) -> None:
             ["all", *(f"{sum(classes.values()):,}" for classes in report.splits.values())],
         ],
     )
+
+
+def tell_further_labels(report: PackReport) -> None:
+    """How many images have a label in each further set, and each continuous target."""
+    told = [("label set", *pair) for pair in report.label_sets.items()]
+    told += [("value", *pair) for pair in report.values.items()]
+    for what, name, count in told:
+        images = counted(report.images, "image")
+        console.say(f"  {what:<9} {name}: {count:,} of {images}", markup=False)
 
 
 def tell_left_out(report: PackReport) -> None:

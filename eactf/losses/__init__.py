@@ -14,6 +14,8 @@ given as tensors pass.
 
 from __future__ import annotations
 
+from eactf.losses.adversarial import discriminator_hinge, encoder_decoder_score
+from eactf.losses.agreement import concordance
 from eactf.losses.classification import (
     adjusted_logits,
     cross_entropy,
@@ -45,8 +47,11 @@ __all__ = [
     "add_up_loss",
     "adjusted_logits",
     "class_activation_maps",
+    "concordance",
     "cross_entropy",
+    "discriminator_hinge",
     "dividemix_loss",
+    "encoder_decoder_score",
     "flip_consistency",
     "generalized_cross_entropy",
     "guessed_targets",

@@ -13,16 +13,16 @@ here once:
   (`replicas.py`);
 - `report` updates the metrics and returns the logs.
 
-How the methods to come sit on it, sketched before it was settled:
+How methods sit on it:
 
 - SCN adds a weight head to the network and a `SampleMemory` of labels, and writes relabels into it
   after `minimize`. `over_all_replicas` brings the batch together for what ranks or mixes it.
 - RUL trains other layers on the classifier's features: it overrides `open`.
-- DivideMix and Co-teaching hold two classifiers, open both in `__init__` and call `minimize`
-  twice with each network's variables and optimizer; the mixture fit between epochs is a callback
-  that reads losses by id and assigns a posterior table.
-- Ada-CM overrides `make_views` for three views and assigns an EMA copy after `minimize`.
-- The adversarial method calls `minimize(discriminator_objective, discriminator.variables,
+- Co-teaching holds two classifiers (`pair.py`) and moves both in a step.
+- DivideMix and the two-network variant choose between epochs what the next one consists of
+  (`planned.py`, `dividing.py`).
+- Ada-CM keeps the moving average of what it trains (`averaged.py`).
+- An adversarial method calls `minimize(discriminator_objective, discriminator.variables,
   discriminator_optimizer)` before the generator's.
 """
 

@@ -5,6 +5,7 @@ from eactf.noise.draw import COUNTS, KINDS, draw_noise, noise_matrix, realised_r
 from eactf.noise.expressions import BASIC_EXPRESSIONS, basic_expression
 from eactf.noise.files import RAF_CLASSES, NoiseFile, read_noise_file, write_noise_file
 from eactf.noise.machine import machine_law, machine_notices
+from eactf.noise.machine_values import label_by_machine, machine_values
 from eactf.noise.manifest import NoiseManifest
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "apply_noise",
     "basic_expression",
     "draw_noise",
+    "label_by_machine",
     "machine_law",
     "machine_notices",
+    "machine_values",
     "noise_matrix",
     "read_noise_file",
     "realised_rate",

@@ -13,6 +13,8 @@
     |   `-- <name>       (n,) int16, -1 where there is none  (any number)
     |-- votes            (n, vote columns) uint8 or float32  (optional; zeros where none)
     |-- targets          (n, classes) float32                (optional; zeros where none)
+    |-- values/                                              (optional)
+    |   `-- <name>       (n,) float32, NaN where there is none  (any number)
     |-- name             (n,) fixed-length UTF-8             (optional; empty where none)
     |-- digest           (n,) uint64, of the image's file or values as they came  (optional)
     `-- columns/                                             (optional)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ class Array(NamedTuple):
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
-    missing: int | None = None
+    missing: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Declaration:
     class_names: tuple[str, ...]
     source: str
     label_sets: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     has_clean: bool = False
     vote_columns: tuple[str, ...] = ()
     vote_dtype: np.dtype = layout.VOTE_TYPES[0]
@@ -60,6 +62,8 @@ class Declaration:
         check_names("label sets", self.label_sets)
         for name in self.label_sets:
             _check_label_set(name)
+        check_names("values", self.values)
+        _check_values(self.values)
         check_names("columns", tuple(self.widths))
         for name, width in self.widths.items():
             if not 1 <= width <= layout.MAX_CELL or len(self.widths) > layout.MAX_COLUMNS:
@@ -96,6 +100,8 @@ class Declaration:
             yield Array("votes", (n, len(self.vote_columns)), self.vote_dtype, missing=0)
         if self.has_targets:
             yield Array("targets", (n, len(self.class_names)), layout.TARGET, missing=0)
+        for name in self.values:
+            yield Array(f"values/{name}", (n,), layout.VALUE, missing=math.nan)
         if self.has_digests:
             yield Array("digest", (n,), layout.DIGEST)
         for name, width in self.widths.items():
@@ -123,6 +129,20 @@ def _check_label_set(name: str) -> None:
         raise DataError(
             f"a label set cannot be called {name!r}",
             hint="use letters, digits, '_', '-' or '.', and neither 'given' nor 'clean'",
+        )
+
+
+def _check_values(names: tuple[str, ...]) -> None:
+    for name in names:
+        if not layout.LABEL_NAME.fullmatch(name):
+            raise DataError(
+                f"a continuous target cannot be called {name!r}",
+                hint="use letters, digits, '_', '-' or '.'",
+            )
+    if len(names) > layout.MAX_VALUES:
+        raise DataError(
+            f"{len(names)} continuous targets: a packed file holds {layout.MAX_VALUES}",
+            hint="leave some out",
         )
 
 

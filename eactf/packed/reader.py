@@ -18,7 +18,7 @@ __all__ = ["open_packed"]
 
 _REPACK = "pack the data again, for example with: eactf data pack"
 _REQUIRED = ("images", "id", "split", "labels")
-_OPTIONAL = ("votes", "targets", "name", "columns", "digest")
+_OPTIONAL = ("votes", "targets", "values", "name", "columns", "digest")
 
 
 def open_packed(path: str | Path) -> Dataset:
@@ -26,7 +26,8 @@ def open_packed(path: str | Path) -> Dataset:
 
     Raises `UsageError` where there is no such file, `UnsafeFileError` for one that points at other
     files or declares more than it holds, `DataError` for one that is not ours or inconsistent. A
-    column that is unknown throughout a split (`clean` all -1, `votes` all zero) is absent there.
+    column that is unknown throughout a split (`clean` all -1, `votes` all zero, values all NaN) is
+    absent there.
     """
     path = Path(path)
     with HDF5.open(path) as file:
@@ -113,6 +114,8 @@ def _columns(path: Path, file: HDF5) -> dict[str, Column]:
         columns["votes"] = file.column("votes", layout.VOTE_TYPES, 2)
     if "targets" in members:
         columns["targets"] = file.column("targets", [layout.TARGET], 2)
+    for name in _value_names(path, file, members):
+        columns[f"values/{name}"] = file.column(f"values/{name}", [layout.VALUE], 1)
     if "digest" in members:
         columns["digest"] = file.column("digest", [layout.DIGEST], 1)
     if "name" in members:
@@ -152,6 +155,20 @@ def _label_names(path: Path, file: HDF5) -> tuple[str, ...]:
     return names
 
 
+def _value_names(path: Path, file: HDF5, members: Sequence[str]) -> tuple[str, ...]:
+    """The names of the continuous targets; none in files from before there were any."""
+    if "values" not in members:
+        return ()
+    if not file.is_group("values"):
+        raise DataError(f"{path}: values: expected a group, received an array", hint=_REPACK)
+    names = file.members("/values")
+    wrong = [name for name in names if not layout.LABEL_NAME.fullmatch(name)]
+    if wrong or len(names) > layout.MAX_VALUES:
+        found = f"{wrong[0]!r} is no name for one" if wrong else f"{len(names)} are too many"
+        raise DataError(f"{path}: values: {found}", hint=_REPACK)
+    return names
+
+
 def _check_shapes(path: Path, columns: Mapping[str, Column], classes: int, votes: int) -> None:
     rows = columns["images"].shape[0]
     for name, column in columns.items():
@@ -174,6 +191,13 @@ def _check_values(path: Path, arrays: Mapping[str, np.ndarray], classes: int) ->
     for name, array in arrays.items():
         if name.startswith("labels/"):
             _check_range(path, name, array, 0 if name == "labels/given" else -1, classes - 1)
+        if name.startswith("values/") and np.isinf(array).any():
+            row = int(np.flatnonzero(np.isinf(array))[0])
+            raise DataError(
+                f"{path}: {name}, row {row}: expected a finite number, or NaN where there is none,"
+                f" received {array[row]}",
+                hint=_REPACK,
+            )
     ids, counts = np.unique(arrays["id"], return_counts=True)
     if len(ids) < len(arrays["id"]):
         raise DataError(
@@ -217,6 +241,11 @@ def _samples(
         clean=clean,
         targets=_targets(path, arrays, where),
         labels={name: array for name, array in labels.items() if array is not None},
+        values={
+            name.removeprefix("values/"): array[where]
+            for name, array in arrays.items()
+            if name.startswith("values/") and not np.isnan(array[where]).all()
+        },
         names=_sample_names(path, arrays, where),
         columns={
             name.removeprefix("columns/"): _texts(path, name, arrays[name][where])

@@ -27,9 +27,12 @@ class Samples:
     int64, the class index as delivered. `clean`, where known, is the true class (-1 where not).
     `targets`, where there are soft labels, is `(n, classes)` float32 with rows that sum to 1.
     `labels` holds further label sets by name (`fer2013`: the labels FER2013 itself came with),
-    -1 where a sample has none. `names` are the samples' file names, where they have any. `votes`,
-    where the annotators' votes are known, is `(n, len(vote_columns))` uint8 or float32. `columns`
-    are further columns of the manifest that the samples came with, texts as they stood there.
+    -1 where a sample has none. `values` holds continuous targets by name (`valence`, `arousal`),
+    `(n,)` float32, NaN where a sample has none; `valence` and `arousal` are meant to lie in [-1, 1]
+    and are kept as they came where they do not. `names` are the samples' file names, where they
+    have any. `votes`, where the annotators' votes are known, is `(n, len(vote_columns))` uint8 or
+    float32. `columns` are further columns of the manifest that the samples came with, texts as they
+    stood there.
     `digests`, where they are known, is `(n,)` uint64, equal for two samples only where their images
     are (`identity`).
     """
@@ -40,6 +43,7 @@ class Samples:
     clean: np.ndarray | None = None
     targets: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)
     names: np.ndarray | None = None
     votes: np.ndarray | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class Samples:
         arrays |= {"targets": self.targets, "names": self.names, "votes": self.votes}
         arrays |= {"digests": self.digests}
         arrays |= {f"labels/{name}": array for name, array in self.labels.items()}
+        arrays |= {f"values/{name}": array for name, array in self.values.items()}
         arrays |= {f"columns/{name}": array for name, array in self.columns.items()}
         for name, array in arrays.items():
             if array is not None and len(array) != len(self.images):
@@ -74,6 +79,7 @@ class Samples:
             clean=pick(self.clean),
             targets=pick(self.targets),
             labels={name: array[rows] for name, array in self.labels.items()},
+            values={name: array[rows] for name, array in self.values.items()},
             names=pick(self.names),
             votes=pick(self.votes),
             columns={name: array[rows] for name, array in self.columns.items()},

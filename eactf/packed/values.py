@@ -11,16 +11,23 @@ from eactf.errors import DataError, UsageError
 from eactf.packed.records import SPLITS
 
 __all__ = [
+    "AFFECT",
     "check_destination",
     "check_names",
     "checked_targets",
+    "checked_values",
     "checked_votes",
     "encoded_texts",
     "in_range",
+    "is_affect",
     "regions_of",
     "text_width",
     "vote_type",
 ]
+
+
+AFFECT = ("valence", "arousal")
+"""The continuous targets known by name: how pleasant, and how excited; each from -1 to 1."""
 
 
 def regions_of(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
@@ -79,6 +86,27 @@ def checked_targets(targets: np.ndarray) -> np.ndarray:
     if not ((targets >= 0).all() and np.allclose(targets.sum(axis=1), 1, atol=1e-3)):
         raise DataError("targets: expected rows of shares >= 0 that sum to 1")
     return targets
+
+
+def checked_values(name: str, values: np.ndarray) -> np.ndarray:
+    """A continuous target as float32, NaN where there is none; `DataError` where it is infinite."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"values/{name}: expected numbers, received {array.dtype}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused as such
+        narrow = array.astype(np.float32)
+    if np.isinf(narrow).any():
+        raise DataError(f"values/{name}: expected finite numbers, or NaN where there is none")
+    return narrow
+
+
+def is_affect(name: str) -> bool:
+    """Whether a continuous target is valence or arousal, on a scale from -1 to 1.
+
+    >>> is_affect("valence"), is_affect("clean_arousal"), is_affect("age")
+    (True, True, False)
+    """
+    return name.removeprefix("clean_") in AFFECT
 
 
 def vote_type(votes: Sequence[np.ndarray | None]) -> str:

@@ -23,6 +23,7 @@ from eactf.packed.records import MAX_ID, SPLITS
 from eactf.packed.values import (
     check_destination,
     checked_targets,
+    checked_values,
     checked_votes,
     encoded_texts,
     in_range,
@@ -46,7 +47,8 @@ class PackedWriter:
     whatever order they come in. The file appears under `path` only on a clean exit, complete and
     flushed to disk; after a failure nothing is left behind, and what an earlier process that was
     killed left of the same file goes with the next success. `notes` may be added to until then.
-    `columns` are further columns of text with the most bytes a value takes. With `may_fall_short`
+    `columns` are further columns of text with the most bytes a value takes, `values` the names of
+    continuous targets. With `may_fall_short`
     a split may get fewer images than announced; the file is then written a second time, exact.
 
     Raises `UsageError` where `path` exists (unless `overwrite`) or its folder does not, and
@@ -74,6 +76,7 @@ class PackedWriter:
         source: str,
         notes: Mapping[str, object] | None = None,
         label_sets: Sequence[str] = (),
+        values: Sequence[str] = (),
         has_clean: bool = False,
         vote_columns: Sequence[str] = (),
         vote_dtype: str = "uint8",
@@ -90,6 +93,7 @@ class PackedWriter:
             class_names=tuple(class_names),
             source=source,
             label_sets=tuple(label_sets),
+            values=tuple(values),
             has_clean=has_clean,
             vote_columns=tuple(vote_columns),
             vote_dtype=np.dtype(vote_dtype),
@@ -126,6 +130,7 @@ class PackedWriter:
         clean: np.ndarray | None = None,
         targets: np.ndarray | None = None,
         labels: Mapping[str, np.ndarray] | None = None,
+        values: Mapping[str, np.ndarray] | None = None,
         votes: np.ndarray | None = None,
         names: np.ndarray | None = None,
         columns: Mapping[str, np.ndarray] | None = None,
@@ -151,6 +156,8 @@ class PackedWriter:
             self._put("votes", checked_votes(votes, self._declared.vote_dtype), rows)
         if targets is not None:
             self._put("targets", checked_targets(targets), rows)
+        for name, array in (values or {}).items():
+            self._put(f"values/{name}", checked_values(name, array), rows)
         if digests is not None:
             self._put("digest", digests, rows)
         if names is not None:

@@ -48,8 +48,11 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         f"({data.validation_origin}), test {test}"
     )
     console.say(f"  noise      {_noise_line(noise)}")
+    networks = len(getattr(session.method, "networks", ())) or 1
+    together = " together" if networks > 1 else ""
     console.say(
-        f"  network    {recipe.model.backbone}, {parameters:,} parameters, "
+        f"  {'network' if networks == 1 else f'{networks} networks':<10} {recipe.model.backbone}, "
+        f"{parameters:,} parameters{together}, "
         f"{session.form.size} px, {counted(session.form.channels, 'channel')}, "
         f"map {map_height}x{map_width}"
     )

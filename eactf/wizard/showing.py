@@ -127,6 +127,8 @@ def _facts(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
     labels = list(_labels(fingerprint))
     if labels:
         yield "labels", "; ".join(labels)
+    if fingerprint.values:
+        yield "values", ", ".join(_values(fingerprint))
 
 
 def _size(fingerprint: Fingerprint) -> str:
@@ -167,6 +169,12 @@ def _labels(fingerprint: Fingerprint) -> Iterator[str]:
         yield f"{fingerprint.wrong_share:.1%} wrong by the known true ones"
     if fingerprint.votes:
         yield "made of several people's votes"
+
+
+def _values(fingerprint: Fingerprint) -> Iterator[str]:
+    for name, value in fingerprint.values.items():
+        all_known = value.known == fingerprint.usable
+        yield name if all_known else f"{name} ({value.known:,} of {fingerprint.usable:,})"
 
 
 def _classes(fingerprint: Fingerprint) -> str:

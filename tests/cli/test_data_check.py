@@ -78,6 +78,21 @@ def test_the_source_options_reach_the_door(invoke, folder):
     assert fingerprint["class_names"] == ["anger", "joy"] and fingerprint["usable"] == 96
 
 
+def test_further_label_sets_and_continuous_targets_are_told(invoke, folder):
+    rows = [
+        f"{path.relative_to(folder)},{path.parts[-2]},joy,{number % 3 - 1},{number}"
+        for number, path in enumerate(sorted(folder.rglob("*.png")))
+    ]
+    manifest = folder / "labels.csv"
+    manifest.write_text("\n".join(["path,label,rater_2,valence,age", *rows]))
+    result = invoke("data", "check", manifest)
+    assert "label set rater_2: differs in 50.0%\n" in result.output
+    assert "valence: 96 of 96 images, -1 to 1, mean 0\n" in result.output
+    assert "age: " not in result.output
+    told = events(invoke("data", "check", manifest, "--values", "age", "--json"))[0]
+    assert told["values"]["age"] == {"known": 96, "least": 0.0, "mean": 47.5, "most": 95.0}
+
+
 def test_a_path_that_is_not_there_is_a_usage_error(invoke, tmp_path):
     result = invoke("data", "check", tmp_path / "nowhere")
     assert result.exit_code == 2

@@ -45,6 +45,23 @@ def test_a_folder_is_packed_and_told_in_a_table_with_the_next_command(invoke, fa
     assert "train/sad/3.png" not in data.splits["train"].names.tolist()
 
 
+def test_further_label_sets_and_continuous_targets_are_packed_and_told(invoke, faces, tmp_path):
+    paths = sorted(path for path in faces.rglob("*.png") if path.name != "3.png")
+    rows = [
+        f"{path.relative_to(faces)},{path.parts[-2]},{'sad' if number else ''},{number / 20}"
+        for number, path in enumerate(paths)
+    ]
+    rows[18] = rows[18].removesuffix("0.9")
+    (faces / "m.csv").write_text("\n".join(["path,label,machine,Valence", *rows]))
+    result = invoke("data", "pack", faces / "m.csv", "-o", tmp_path / "f.h5")
+    assert "  label set machine: 18 of 19 images\n" in result.stdout
+    assert "  value     valence: 18 of 19 images\n" in result.stdout
+    splits = open_packed(tmp_path / "f.h5").splits.values()
+    assert sum(np.isfinite(split.values["valence"]).sum() for split in splits) == 18
+    shown = invoke("data", "check", tmp_path / "f.h5").output
+    assert "valence: 18 of 19 images, 0 to 0.85, mean 0.425\n" in shown
+
+
 def test_too_many_bad_images_end_with_code_3_and_only_the_list_is_written(invoke, faces, tmp_path):
     result = invoke("data", "pack", faces, "-o", tmp_path / "f.h5")
     assert result.exit_code == 3

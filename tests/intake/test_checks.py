@@ -252,3 +252,37 @@ def test_nothing_at_all_is_one_finding(healthy):
         **{name: getattr(healthy, name)[:0] for name in ("names", "splits", "given", "ids")},
     )
     assert set(found(empty)) == {"one-class"}
+
+
+def with_values(listing, **known):
+    """The listing with continuous targets: zeros and halves, but at the rows `{row: value}`."""
+    values = {}
+    for name, rows in known.items():
+        values[name] = np.resize(np.array([0, 0.5], np.float32), len(listing))
+        for row, value in rows.items():
+            values[name][row] = value
+    return replace(listing, values=values)
+
+
+def test_continuous_targets_in_their_range_are_no_finding(healthy):
+    assert found(with_values(healthy, valence={0: -1, 1: 1}, age={0: 80})) == {}
+
+
+def test_valence_and_arousal_off_their_scale_are_named(healthy):
+    data = with_values(healthy, arousal={3: 1.25, 7: -4, 9: -1}, age={0: 80})
+    finding = found(data)["value-out-of-range"]
+    assert finding.severity is Severity.WARNING
+    assert finding.what == "2 images with arousal outside -1 to 1: from -4 to 1.25"
+    assert finding.files == ("3.png", "7.png")
+
+
+def test_missing_continuous_targets_are_noted_with_their_images(healthy):
+    finding = found(with_values(healthy, valence={2: np.nan, 4: np.nan}))["value-missing"]
+    assert finding.severity is Severity.NOTE
+    assert finding.what == "2 images of 110 without valence"
+    assert finding.files == ("2.png", "4.png")
+
+
+def test_a_continuous_target_that_never_changes_is_doubted(healthy):
+    same = replace(healthy, values={"valence": np.full(len(healthy), 0.25, np.float32)})
+    assert found(same)["value-constant"].what == "valence is 0.25 for all 110 images that have it"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eactf.intake.fingerprint import Spread, take_fingerprint
+from eactf.intake.fingerprint import Measured, Spread, take_fingerprint
 from eactf.intake.listing import ArrayImages, Listing
 from eactf.intake.scan import BadRow, scan
 
@@ -101,3 +101,12 @@ def test_it_goes_to_json_and_back(listing):
     found = fingerprint(listing).as_dict()
     assert json.loads(json.dumps(found))["widths"] == {"least": 8, "median": 8, "most": 8}
     assert found["usable"] == 9
+
+
+def test_continuous_targets_are_described_by_the_usable_samples_that_have_them(listing):
+    valence = np.array([0.5, np.nan, -0.25, 1, 0, 9, np.nan, 0, 0, 0], np.float32)
+    none = np.full(10, np.nan, np.float32)
+    found = fingerprint(replace(listing, values={"valence": valence, "arousal": none}))
+    assert found.values["valence"] == Measured(7, -0.25, 0.1786, 1)  # row 5 has no label
+    told = json.loads(json.dumps(found.as_dict()))["values"]["arousal"]
+    assert told == {"known": 0, "least": None, "mean": None, "most": None}

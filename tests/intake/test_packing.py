@@ -74,6 +74,7 @@ def test_everything_a_listing_knows_is_in_the_packed_file(tmp_path):
         splits=np.array([2, 0, 0, 1, 0, 2, 0], np.uint8),
         clean=np.array([0, -1, 0, 1, 1, 1, 0]),
         labels={"other": np.array([1, 1, 1, -1, 0, 0, 0])},
+        values={"valence": np.array([0, 0.5, 1, np.nan, -1, 0.25, np.nan], np.float32)},
         votes=votes,
         vote_columns=("a", "b", "c"),
         targets=np.eye(2, dtype=np.float32)[np.maximum(given, 0)],
@@ -96,6 +97,10 @@ def test_everything_a_listing_knows_is_in_the_packed_file(tmp_path):
         np.testing.assert_array_equal(samples.columns["age"], source.columns["age"][where])
     np.testing.assert_array_equal(data.splits["train"].labels["other"], [1, 0, 0])
     assert "other" not in data.splits["validation"].labels
+    valence = np.array([0.5, -1, np.nan], np.float32)
+    np.testing.assert_array_equal(data.splits["train"].values["valence"], valence)
+    assert data.splits["validation"].values == {}
+    assert (report.label_sets, report.values) == ({"other": 5}, {"valence": 4})
     assert (data.class_names, data.vote_columns) == (CLASSES, ("a", "b", "c"))
     assert data.notes["licence"] == "none"
     assert data.notes["left_out"] == {"no label": 1}
@@ -344,15 +349,18 @@ def test_images_that_the_disk_cannot_hold_are_refused_beforehand(tmp_path, monke
     assert "--size" in caught.value.hint
 
 
-def test_names_of_label_sets_and_columns_are_made_to_fit(tmp_path):
+def test_names_of_label_sets_values_and_columns_are_made_to_fit(tmp_path):
     labels = {"by hand": np.zeros(2, int), "by+hand": np.ones(2, int), "given": np.ones(2, int)}
     columns = {"note": np.array(["x" * 2000, ""]), "a/b": np.array(["1", "2"])}
-    report = pack(arrays(tmp_path, 2, labels=labels, columns=columns), tmp_path / "d.h5")
+    values = {"age / years": np.array([3, 4], np.float32)}
+    source = arrays(tmp_path, 2, labels=labels, values=values, columns=columns)
+    report = pack(source, tmp_path / "d.h5")
     samples = open_packed(tmp_path / "d.h5").splits["train"]
     assert sorted(samples.labels) == ["by_hand", "by_hand-2", "given-2"]
     assert samples.labels["by_hand-2"].tolist() == [1, 1]
     assert list(samples.columns) == ["a/b"]
-    assert sum("is called" in remark for remark in report.remarks) == 3
+    assert list(samples.values) == ["age_years"] == list(report.values)
+    assert sum("is called" in remark for remark in report.remarks) == 4
     assert any("'note' is left out" in remark for remark in report.remarks)
 
 

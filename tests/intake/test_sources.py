@@ -41,6 +41,13 @@ def test_a_packed_file_lists_its_splits_one_after_the_other(tmp_path):
     assert listing.notes == {"rule": "none", "packed_from": "made here"}
 
 
+def test_continuous_targets_come_back_from_a_packed_file(tmp_path):
+    train = samples([0, 1], values={"valence": np.array([0.5, np.nan], np.float32)})
+    listing = open_source(pack(tmp_path / "p.h5", train=train, test=samples([2])))
+    assert listing.values["valence"].dtype == np.float32
+    np.testing.assert_array_equal(listing.values["valence"], [0.5, np.nan, np.nan])
+
+
 def test_the_images_of_a_packed_file_are_read_one_at_a_time(tmp_path):
     train, test = samples([0, 1]), samples([2, 3])
     listing = open_source(pack(tmp_path / "p.h5", train=train, test=test))

@@ -9,8 +9,11 @@ from keras import ops
 
 from eactf.losses import (
     class_activation_maps,
+    concordance,
     cross_entropy,
+    discriminator_hinge,
     dividemix_loss,
+    encoder_decoder_score,
     flip_consistency,
     generalized_cross_entropy,
     guessed_targets,
@@ -62,6 +65,9 @@ UNKNOWN_BATCH = [
     (lambda x, y, p: mixed(x, p % 4, 0.7), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: small_loss_selection(x[:, 0], 0.3), (LOGITS, SOFT, HARD)),
     (lambda x, y, p: two_view_contrastive(ops.reshape(x, (-1, 2, 3)), 1.0), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: concordance(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: discriminator_hinge(x, y), (LOGITS, SOFT, HARD)),
+    (lambda x, y, p: encoder_decoder_score(x, y), (LOGITS, SOFT, HARD)),
     (mix_by_uncertainty, (MU, LOG_VARIANCE, PERMUTATION)),
     (lambda x, y, p: flip_consistency(x, y), (CAM, MIRRORED, HARD)),
     (lambda x, y, p: scale_consistency(x, y), (CAM, MIRRORED, HARD)),

@@ -24,9 +24,12 @@ def test_every_array_is_declared_with_its_shape_type_and_what_it_holds_before():
         vote_columns=("a", "b", "c"),
         vote_dtype=np.dtype("<f4"),
         has_targets=True,
+        values=("valence",),
         columns={"any text / at all": 7},
     )
-    assert [(a.name, a.shape, a.dtype.str, a.missing) for a in declared.arrays()] == [
+    arrays = [(a.name, a.shape, a.dtype.str, a.missing) for a in declared.arrays()]
+    assert np.isnan(arrays.pop(-2)[-1])
+    assert arrays == [
         ("images", (5, 4, 5, 1), "|u1", None),
         ("id", (5,), "<i8", None),
         ("split", (5,), "|u1", None),

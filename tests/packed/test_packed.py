@@ -31,6 +31,10 @@ def make_dataset():
         6,
         clean=np.array([0, 1, 2, -1, 1, 0]),
         labels={"fer2013": np.array([2, -1, 0, 1, 1, 0])},
+        values={
+            "valence": np.array([0.5, -1, np.nan, 1, 0, 0.25], np.float32),
+            "age.in-years": np.array([3, 40, 17.5, 80, np.nan, np.nan], np.float32),
+        },
         names=np.array(["a.png", "b.png", "é.png", "d.png", "longer name.png", "f.png"]),
         votes=votes,
         targets=soft,
@@ -40,7 +44,9 @@ def make_dataset():
         },
     )
     columns = {"age": np.array(["7", "8", "9"]), "width / px": np.array(["", "", ""])}
-    splits = {"train": train, "test": make_samples(3, first_id=100, columns=columns)}
+    values = {"valence": np.array([np.nan, -0.5, 0], np.float32)}
+    test = make_samples(3, first_id=100, columns=columns, values=values)
+    splits = {"train": train, "test": test}
     return Dataset(CLASSES, splits, "made in a test", {"kept": 9}, ("a", "b", "c", "d"))
 
 
@@ -53,6 +59,10 @@ def same_samples(left, right):
     assert left.labels.keys() == right.labels.keys()
     for name in left.labels:
         np.testing.assert_array_equal(left.labels[name], right.labels[name])
+    assert left.values.keys() == right.values.keys()
+    for name in left.values:
+        np.testing.assert_array_equal(left.values[name], right.values[name])
+        assert left.values[name].dtype == right.values[name].dtype == np.float32
     assert left.columns.keys() == right.columns.keys()
     for name in left.columns:
         np.testing.assert_array_equal(left.columns[name], right.columns[name])
@@ -108,9 +118,12 @@ def test_the_rows_of_a_split_lie_together_whatever_order_they_come_in(tmp_path):
     same_samples(back.splits["test"], test)
 
 
-def test_taking_rows_takes_their_votes_and_columns_along():
+def test_taking_rows_takes_their_votes_values_and_columns_along():
     votes, ages = np.array([[1], [2], [3]], dtype=np.uint8), np.array(["7", "8", "9"])
-    taken = make_samples(3, votes=votes, columns={"age": ages}).take(np.array([2, 0]))
+    values = {"arousal": np.array([0.1, 0.2, np.nan], np.float32)}
+    samples = make_samples(3, votes=votes, columns={"age": ages}, values=values)
+    taken = samples.take(np.array([2, 0]))
+    np.testing.assert_array_equal(taken.values["arousal"], np.array([np.nan, 0.1], np.float32))
     np.testing.assert_array_equal(taken.votes, [[3], [1]])
     np.testing.assert_array_equal(taken.columns["age"], ["9", "7"])
 
@@ -118,6 +131,8 @@ def test_taking_rows_takes_their_votes_and_columns_along():
 def test_a_column_has_a_value_for_every_sample():
     with pytest.raises(DataError, match="columns/ids has 2 rows, images has 3"):
         make_samples(3, columns={"ids": np.array(["1", "2"])})
+    with pytest.raises(DataError, match="values/valence has 2 rows, images has 3"):
+        make_samples(3, values={"valence": np.zeros(2, np.float32)})
 
 
 def test_an_existing_file_is_kept_unless_overwriting_is_asked_for(tmp_path):
@@ -220,6 +235,10 @@ def test_a_number_of_images_that_was_not_announced_is_refused(tmp_path, rows, me
         ({"images": np.zeros((4, 5, 4, 3), np.float32)}, "images are float32"),
         ({"images": np.zeros((4, 4, 4, 3), np.uint8)}, r"expected \(4, 5, 4, 3\)"),
         ({"labels": {"other": np.zeros(4, int)}}, "labels/other was not declared"),
+        ({"values": {"valence": np.zeros(4)}}, "values/valence was not declared"),
+        ({"values": {"valence": np.array([0, 0, 0, np.inf])}}, "values/valence: expected finite"),
+        ({"values": {"valence": np.array([0, 0, 0, 1e300])}}, "values/valence: expected finite"),
+        ({"values": {"valence": np.array(["0"] * 4)}}, "expected numbers, received <U1"),
         ({"names": np.array(["a"] * 4)}, "names were not declared"),
         ({"columns": {"age": np.array(["1"] * 4)}}, "column 'age' was not declared"),
         ({"split": "test"}, "no images were announced for split 'test'"),
@@ -240,6 +259,9 @@ def test_rows_that_do_not_fit_the_declaration_are_refused(tmp_path, change, mess
         ({"counts": {"dev": 1}}, "unknown split 'dev'"),
         ({"label_sets": ("clean",)}, "cannot be called 'clean'"),
         ({"label_sets": ("a/b",)}, "cannot be called 'a/b'"),
+        ({"values": ("a/b",)}, "a continuous target cannot be called 'a/b'"),
+        ({"values": ("valence", "valence")}, "values must be unique"),
+        ({"values": tuple(map(str, range(65)))}, "65 continuous targets: a packed file holds 64"),
         ({"columns": {"": 4}}, "columns must be unique and not empty"),
         ({"columns": {"note": 2000}}, "column 'note' takes 2000 bytes a value"),
         ({"columns": dict.fromkeys(map(str, range(65)), 1)}, "64 columns"),

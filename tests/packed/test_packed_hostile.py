@@ -26,6 +26,7 @@ def packed(tmp_path):
         names=np.array(["a", "b", "c", "d"]),
         votes=np.ones((4, 2), np.uint8),
         targets=np.full((4, 2), 0.5, np.float32),
+        values={"valence": np.array([-1, 1, np.nan, 0.5], np.float32)},
         columns={"age": np.array(["1", "2", "3", "4"]), "note": np.array(["", "", "x", ""])},
     )
     path = tmp_path / "good.h5"
@@ -83,7 +84,10 @@ def bomb(file, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["images", "labels/given", "labels", "extra", "labels/extra", "columns", "columns/0"],
+    [
+        *("images", "labels/given", "labels", "extra", "labels/extra", "columns", "columns/0"),
+        *("values", "values/valence", "values/extra"),
+    ],
 )
 @pytest.mark.parametrize("link", [soft_link, external_link])
 def test_soft_and_external_links_are_unsafe(packed, link, name):
@@ -154,6 +158,16 @@ def test_a_group_with_very_many_members_is_unsafe(packed):
         ("id", array(np.int64(3)), "id: expected 1 dimensions"),
         ("extra", array(np.zeros(4)), "'extra' is not part of the form"),
         ("labels/a b", array(np.zeros(4, "<i2")), "'a b' is no name for a set"),
+        ("values", array(np.zeros(4, "<f4")), "values: expected a group, received an array"),
+        ("values/valence", array(np.zeros(4)), "values/valence: expected float32"),
+        ("values/valence", array(np.zeros(3, "<f4")), "values/valence: expected 4 rows"),
+        ("values/valence", array(np.zeros((4, 2), "<f4")), "values/valence: expected 1 dim"),
+        (
+            "values/valence",
+            array(np.array([0, 1, -np.inf, np.nan], "<f4")),
+            "values/valence, row 2: expected a finite number, or NaN where there is none, received",
+        ),
+        ("values/a b", array(np.zeros(4, "<f4")), "values: 'a b' is no name for one"),
         ("columns", array(np.zeros(4)), "columns: expected a group, received an array"),
         ("columns/0", array(np.array([b"\xff"] * 4)), "columns/age: expected UTF-8"),
         ("columns/0", array(np.array(["a"] * 4, dtype=h5py.string_dtype())), "columns/0: expected"),
@@ -225,12 +239,20 @@ def test_an_attribute_that_is_not_as_it_should_be_is_named(packed, key, value, m
         open_packed(packed)
 
 
-def test_a_file_from_before_there_were_columns_still_opens(packed):
+def test_more_continuous_targets_than_the_form_allows_are_refused(packed):
     with h5py.File(packed, "r+") as file:
-        del file["columns"]
+        for number in range(64):
+            file.create_dataset(f"values/v{number}", data=np.zeros(4, "<f4"))
+    with pytest.raises(DataError, match="values: 65 are too many"):
+        open_packed(packed)
+
+
+def test_a_file_from_before_there_were_columns_and_values_still_opens(packed):
+    with h5py.File(packed, "r+") as file:
+        del file["columns"], file["values"]
         del file.attrs["columns"]
     samples = open_packed(packed).splits["train"]
-    assert samples.columns == {}
+    assert samples.columns == samples.values == {}
     assert samples.names.tolist() == ["a", "b", "c", "d"]
 
 

@@ -26,6 +26,18 @@ def test_the_recipe_is_planned_from_the_data_and_every_reason_is_kept(folder, ca
         assert word in told
 
 
+def test_further_labels_and_continuous_targets_are_mentioned(folder, capsys):
+    path = folder(splits=("train",), count=6)
+    images = sorted(path.rglob("*.png"))
+    rows = [f"{image.relative_to(path)},{image.parts[-2]},yes,0.5,1" for image in images]
+    rows[0] = rows[0].replace("0.5", "")
+    (path / "m.csv").write_text("\n".join(["path,label,machine_label,valence,arousal", *rows]))
+    plan_for_own_data(path / "m.csv")
+    told = capsys.readouterr().out
+    assert "  values     valence (11 of 12), arousal\n" in told
+    assert "machine_label differs in 50.0%" in told
+
+
 def test_the_images_looked_at_for_the_plan_are_not_looked_at_again(folder, monkeypatch):
     resolved = plan_for_own_data(folder(splits=("train",), count=6))
     assert resolved.looked_through

@@ -120,6 +120,23 @@ def _show_header(path: Path, found: Fingerprint) -> None:
         rows.append(["all", *(f"{count:,}" for count in found.splits.values())])
         console.table(["class", *found.splits], rows)
         console.say()
+    _show_targets(found)
+
+
+def _show_targets(found: Fingerprint) -> None:
+    """The further label sets and the continuous targets, a line each."""
+    lines = [
+        f"label set {name}: differs in {share:.1%}" for name, share in found.label_sets.items()
+    ]
+    lines += [
+        f"{name}: {value.known:,} of {counted(found.usable, 'image')}"
+        + (f", {value.least:g} to {value.most:g}, mean {value.mean:g}" if value.known else "")
+        for name, value in found.values.items()
+    ]
+    for line in lines:
+        console.say(line, markup=False)
+    if lines:
+        console.say()
 
 
 def _show(finding: Finding, most: int) -> None:

@@ -126,7 +126,12 @@ def pack_listing(
 
 
 def _show(report: PackReport, findings: Sequence[Finding], options: SourceOptions | None) -> None:
-    from eactf.intake.telling import tell_classes, tell_findings, tell_left_out
+    from eactf.intake.telling import (
+        tell_classes,
+        tell_findings,
+        tell_further_labels,
+        tell_left_out,
+    )
 
     height, width, channels = report.image_shape
     console.say(f"packed {counted(report.images, 'image')} into {report.path}", markup=False)
@@ -134,6 +139,7 @@ def _show(report: PackReport, findings: Sequence[Finding], options: SourceOption
     console.say(f"  channels  {channels}: {report.why_channels}", markup=False)
     if report.resized:
         console.say(f"  resized   {counted(report.resized, 'image')} had another size")
+    tell_further_labels(report)
     console.say()
     tell_classes(report)
     tell_left_out(report)

@@ -24,6 +24,12 @@ _OPTIONS = (
         "--votes", metavar="A,B,C", default="", help="The columns with the annotators' votes."
     ),
     click.option(
+        "--values",
+        metavar="A,B,C",
+        default="",
+        help="The columns or arrays with continuous targets; valence and arousal are known.",
+    ),
+    click.option(
         "--vote-rule",
         type=click.Choice(["argmax", "majority", "soft"]),
         default="argmax",
@@ -60,6 +66,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         path_column: str | None,
         split_column: str | None,
         votes: str,
+        values: str,
         vote_rule: str,
         missing: str | None,
         root: Path | None,
@@ -75,6 +82,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             path_column=path_column,
             split_column=split_column,
             votes=_listed(votes),
+            values=_listed(values),
             vote_rule=vote_rule,
             missing=None if missing is None else _listed(missing),
             root=root,

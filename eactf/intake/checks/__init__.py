@@ -5,13 +5,14 @@
     images    files that cannot be read, wrong suffixes, one colour, sizes, grey among colour
     copies    pixel-identical and nearly identical images, within and across splits
     labels    classes without images, tiny and unequal classes, samples without a label
+    values    continuous targets that are missing, constant or off their scale
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from eactf.intake.checks import copies, images, labels
+from eactf.intake.checks import copies, images, labels, values
 from eactf.intake.checks.evidence import Evidence
 from eactf.intake.duplicates import Duplicates, find_duplicates
 from eactf.intake.findings import Finding, Severity
@@ -42,7 +43,7 @@ def check(
     """
     evidence = Evidence(listing, scan, duplicates or find_duplicates(scan), max_bad)
     found = list(listing.findings)
-    for finder in (*images.FINDERS, *labels.FINDERS, *copies.FINDERS):
+    for finder in (*images.FINDERS, *labels.FINDERS, *values.FINDERS, *copies.FINDERS):
         found += finder(evidence)
     if listing.kind not in _USERS_OWN:
         found = [_of_published(finding) for finding in found]

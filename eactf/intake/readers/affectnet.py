@@ -21,6 +21,7 @@ from eactf.intake.readers.affectnet_files import Row, read_annotations, read_lis
 from eactf.intake.readers.card import Card, Option, check_counts
 from eactf.intake.readers.cropped import CroppedImages
 from eactf.intake.readers.folders import first_of, refuse_all_missing
+from eactf.packed.values import AFFECT
 
 __all__ = ["CARD", "DATASETS", "list_affectnet"]
 
@@ -52,6 +53,7 @@ CARD = Card(
     terms="research only",
     quirks=(
         "labels 0 to 7 in the order above; 8 none, 9 uncertain and 10 no face are left out",
+        "valence and arousal are read too; -2 is none, which makes no image be left out",
         "no test split was published: papers report on the validation images, which are the test"
         " split here",
         "the second form has 3,999 test images, and numbers its classes alike",
@@ -67,6 +69,7 @@ CARD = Card(
     citation="Mollahosseini, Hasani and Mahoor, AffectNet: a database for facial expression,"
     " valence, and arousal computing in the wild, IEEE Transactions on Affective Computing, 2017",
     unverified=(
+        "the second form's _val.npy and _aro.npy are read where they are there",
         "layout and counts a class are from code that reads the data set, not from a copy; the"
         " training counts sum to the number of images in the second form",
     ),
@@ -79,8 +82,8 @@ _IMAGES = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_I
 def list_affectnet(folder: Path, *, classes: str = "8", crop: str = "yes") -> Listing:
     """List AffectNet with 8 or 7 classes, from either form.
 
-    `valence` and `arousal` of the first form are kept as columns. Raises `DataError` with file and
-    line for what does not fit.
+    `valence` and `arousal` are the listing's values, each read with its image's label. Raises
+    `DataError` with file and line for what does not fit.
     """
     second = (folder / "train_set").is_dir() or (folder / "val_set").is_dir()
     root, listed = _second_form(folder) if second else _first_form(folder)
@@ -105,7 +108,7 @@ def list_affectnet(folder: Path, *, classes: str = "8", crop: str = "yes") -> Li
         given=given,
         images=files,
         ids=np.arange(len(rows)),
-        columns={} if second else _columns(rows),
+        values=_values(rows),
         findings=(
             *check_counts(CARD, class_names, splits, given, counts=counts),
             *_left_out(listed, len(class_names)),
@@ -149,11 +152,10 @@ def _expected(classes: int, second: bool) -> dict[str, int]:
     }
 
 
-def _columns(rows: list[Row]) -> dict[str, np.ndarray]:
-    return {
-        "valence": np.array([row.valence for row in rows]),
-        "arousal": np.array([row.arousal for row in rows]),
-    }
+def _values(rows: list[Row]) -> dict[str, np.ndarray]:
+    """Valence and arousal; none of either that no image has."""
+    found = {name: np.array([getattr(row, name) for row in rows], np.float32) for name in AFFECT}
+    return {name: values for name, values in found.items() if not np.isnan(values).all()}
 
 
 def _left_out(rows: list[Row], classes: int) -> tuple[Finding, ...]:

@@ -17,6 +17,8 @@ from eactf.intake.image_files import FileImages
 from eactf.intake.listing import Listing
 from eactf.intake.readers.card import Card, Option, check_counts
 from eactf.intake.readers.folders import first_of, refuse_all_missing
+from eactf.intake.readers.joined_machine import People, join_machine
+from eactf.intake.readers.machine_labels import NUMBERINGS
 from eactf.noise.files import RAF_CLASSES, NoiseFile, read_noise_file, stem
 from eactf.packed.records import SPLITS
 
@@ -47,11 +49,21 @@ CARD = Card(
         "there is no validation split",
         "noise files (one line an image, name and label) have the training images only; the test"
         " labels always come from list_patition_label.txt",
+        "labels of a network are a further label set, machine, and values, clipped to -1 to 1;"
+        " images it did not see have none",
     ),
     options=(
         Option("noise-file", "Labels to train on instead, such as the EAC authors' noise01.txt."),
         Option("noise-base", "The label of the first class in the noise file.", "1", ("1", "0")),
         Option("images", "Which images.", "aligned", ("aligned", "original")),
+        Option("machine-labels", "What a network said: rows name,label[,valence,arousal]."),
+        Option("machine-values", "The same network's rows name,valence,arousal, in another file."),
+        Option(
+            "machine-numbers",
+            "How the network's classes are numbered: 1 to 7, or 0 to 6 in AffectNet's order.",
+            NUMBERINGS[0],
+            NUMBERINGS,
+        ),
     ),
     citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving learning for"
     " expression recognition in the wild, CVPR 2017",
@@ -64,11 +76,19 @@ _PREFIXES = {"train": 0, "test": 2}
 
 
 def list_raf_db(
-    folder: Path, *, noise_file: str = "", noise_base: str = "1", images: str = "aligned"
+    folder: Path,
+    *,
+    noise_file: str = "",
+    noise_base: str = "1",
+    images: str = "aligned",
+    machine_labels: str = "",
+    machine_values: str = "",
+    machine_numbers: str = "raf-db",
 ) -> Listing:
     """List RAF-DB's basic expressions; with a noise file its labels are given, the true ones clean.
 
-    Raises `DataError` with file and line for what does not fit.
+    What a network said (`join_machine`) becomes the label set `machine` and the values
+    `valence` and `arousal`. Raises `DataError` with file and line for what does not fit.
     """
     label_path = first_of(
         CARD, folder, [f"{place}/{name}" for place in _PLACES for name in _LABELS]
@@ -84,6 +104,13 @@ def list_raf_db(
     if noise_file:
         noisy = read_noise_file(noise_file, base=int(noise_base), base_option="--noise-base 0")
         given = _with_noise(Path(noise_file), noisy, labels, splits)
+    people = People(
+        RAF_CLASSES,
+        tuple(stem(name) for name in labels.names.tolist()),
+        labels.labels,
+        splits == SPLITS.index("train"),
+    )
+    machine = join_machine(people, machine_labels, machine_values, machine_numbers)
     return Listing(
         source=folder,
         kind=CARD.name,
@@ -94,8 +121,15 @@ def list_raf_db(
         images=FileImages(image_folder, files),
         ids=np.arange(len(files)),
         clean=labels.labels if noise_file else None,
-        findings=check_counts(CARD, RAF_CLASSES, splits, labels.labels),
-        notes={"dataset": CARD.title, "licence": CARD.licence, "noise_file": noise_file},
+        labels=machine.labels,
+        values=machine.values,
+        findings=(*check_counts(CARD, RAF_CLASSES, splits, labels.labels), *machine.findings),
+        notes={
+            "dataset": CARD.title,
+            "licence": CARD.licence,
+            "noise_file": noise_file,
+            **machine.notes,
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -21,16 +21,20 @@ def read_extras(
     parts: Sequence[SplitArrays],
     shared: Mapping[str, StoredArray],
     classes: Classes,
+    taken: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Label sets (class indices, -1 where a split has none) and columns (texts, "" likewise).
 
     An array is a label set when all its values are classes and its name does not say that it counts
     positions. One that comes with class names of its own (`fer2013` with `fer2013_class_names`) is
-    read by them: a label set where its classes are ours, else a column of their names.
+    read by them: a label set where its classes are ours, else a column of their names. Those of the
+    names `taken` are something else already.
     """
     labels: dict[str, np.ndarray] = {}
     columns: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(key for part in parts for key in part.others):
+        if name in taken:
+            continue
         arrays = [part.others.get(name) for part in parts]
         if any(array is not None and len(array.shape) != 1 for array in arrays):
             continue  # it describes each image by more than a value

@@ -1,7 +1,8 @@
 """`list_arrays` lists images and labels that lie in the arrays of an NPZ or HDF5 file.
 
-Arrays are told by their names (`array_names`); what is neither image, label nor vote becomes a
-label set where its values are classes, else a column of texts. Images stay in the file.
+Arrays are told by their names (`array_names`); what is neither image, label, vote nor continuous
+target becomes a label set where its values are classes, else a column of texts. Images stay in the
+file.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from eactf.intake.sources.array_labels import (
 )
 from eactf.intake.sources.array_names import LABELS
 from eactf.intake.sources.array_roles import SplitArrays, find_arrays
+from eactf.intake.sources.array_values import read_values
 from eactf.intake.sources.array_votes import (
     Votes,
     for_no_class,
@@ -74,7 +76,8 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
         labels = _by_votes(path, parts, shared, names, votes, options)
     else:
         labels = _by_arrays(path, parts, shared, names, votes, options)
-    label_sets, columns = read_extras(parts, shared, labels.classes)
+    measured = read_values(path, parts, options)
+    label_sets, columns = read_extras(parts, shared, labels.classes, measured.keys)
     images, scaled = _images(path, parts)
     return Listing(
         source=path,
@@ -87,11 +90,12 @@ def list_arrays(path: Path, options: SourceOptions = _DEFAULTS) -> Listing:
         named_by_row=True,
         clean=labels.clean,
         labels=label_sets,
+        values=measured.values,
         votes=votes.counts if votes else None,
         vote_columns=votes.columns if votes else (),
         targets=labels.targets,
         columns=columns,
-        findings=(*labels.findings, *scaled),
+        findings=(*labels.findings, *measured.findings, *scaled),
         notes={"arrays": {SPLITS[part.split]: _roles(part) for part in parts}, **labels.notes},
     )
 

@@ -60,7 +60,7 @@ def list_split_tables(folder: Path, paths: Sequence[Path], options: SourceOption
 
 def _names_columns(options: SourceOptions) -> bool:
     named = (options.path_column, options.label, options.clean, options.split_column)
-    return any(named) or bool(options.votes)
+    return any(named) or bool(options.votes) or bool(options.values)
 
 
 def _list_table(table: Table, folder: Path, options: SourceOptions) -> Listing:
@@ -86,6 +86,7 @@ def _list_table(table: Table, folder: Path, options: SourceOptions) -> Listing:
         images=FileImages(root, names),
         clean=None if labels.clean is None else labels.clean[rows],
         labels={name: array[rows] for name, array in labels.labels.items()},
+        values={name: array[rows] for name, array in labels.values.items()},
         votes=None if labels.votes is None else labels.votes.counts[rows],
         vote_columns=() if labels.votes is None else labels.votes.columns,
         targets=None if labels.targets is None else labels.targets[rows],

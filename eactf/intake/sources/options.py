@@ -16,6 +16,7 @@ _FLAGS = {
     "clean": "--clean",
     "split_column": "--split-column",
     "votes": "--votes",
+    "values": "--values",
     "root": "--root",
     "no_links": "--no-links",
     "missing": "--missing",
@@ -31,10 +32,11 @@ class SourceOptions:
     `clean` also arrays of a file of arrays, without the split's prefix); an empty `clean` says that
     none holds the true labels. `votes` name the columns that count annotators' votes; where no
     `label` is named beside them, `vote_rule` (one of `votes.RULES`) makes the labels of them.
-    `root` is the folder that a manifest's paths start from, its own where None. `merge_spellings`
-    makes one class of "Happy" and "happy". `missing` are the labels that stand for no label, none
-    where it is empty, those of `missing.MISSING_WORDS` and negative numbers where it is None. With
-    `no_links` links to folders are not followed.
+    `values` name further columns or arrays of continuous targets; those called valence and arousal
+    are known. `root` is the folder that a manifest's paths start from, its own where None.
+    `merge_spellings` makes one class of "Happy" and "happy". `missing` are the labels that stand
+    for no label, none where it is empty, those of `missing.MISSING_WORDS` and negative numbers
+    where it is None. With `no_links` links to folders are not followed.
     `fewest_classes` is 1 for data that is only judged: a test folder may hold one class alone.
     """
 
@@ -43,6 +45,7 @@ class SourceOptions:
     clean: str | None = None
     split_column: str | None = None
     votes: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     vote_rule: str = "argmax"
     root: Path | None = None
     merge_spellings: bool = False

@@ -32,7 +32,7 @@ def is_packed(path: Path) -> bool:
 def list_packed(path: Path, options: SourceOptions) -> Listing:
     """List the samples of a packed file, split after split; its images stay on the disk.
 
-    What only some splits have is -1, zero or empty in the others.
+    What only some splits have is -1, NaN, zero or empty in the others.
     """
     options.refuse("a packed data set")
     dataset = open_packed(path)
@@ -43,6 +43,7 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
         for n, part in zip(present, parts, strict=True)
     ]
     label_sets = sorted({name for part in parts for name in part.labels})
+    values = sorted({name for part in parts for name in part.values})
     columns = sorted({name for part in parts for name in part.columns})
 
     def join(pick: Callable[[Samples], np.ndarray | None], missing: object) -> np.ndarray | None:
@@ -59,6 +60,7 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
         ids=np.concatenate([part.ids for part in parts]),
         clean=join(lambda part: part.clean, -1),
         labels=_by_name(label_sets, lambda name: join(lambda part: part.labels.get(name), -1)),
+        values=_by_name(values, lambda name: join(lambda part: part.values.get(name), np.nan)),
         votes=join(lambda part: part.votes, 0),
         vote_columns=dataset.vote_columns,
         targets=join(lambda part: part.targets, 0),

@@ -47,7 +47,8 @@ def second_form(tmp_path):
         for number, label in enumerate(labels, start=9):
             Image.new("RGB", (6, 6)).save(tmp_path / part / "images" / f"{number}.jpg")
             np.save(tmp_path / part / "annotations" / f"{number}_exp.npy", np.array(label))
-            np.save(tmp_path / part / "annotations" / f"{number}_val.npy", np.array("0.5"))
+            valence = np.array("-2." if number == 10 else f"{number / 100}")
+            np.save(tmp_path / part / "annotations" / f"{number}_val.npy", valence)
     return tmp_path
 
 
@@ -56,12 +57,29 @@ def size(listing, row):
         return image.size
 
 
-def test_the_lists_give_labels_splits_and_further_columns(first_form):
+def test_the_lists_give_labels_splits_valence_and_arousal(first_form):
     listing = open_dataset("affectnet", first_form)
     assert listing.names.tolist() == ["1/a.jpg", "1/b.jpg", "2/d.jpg", "3/e.jpg"]
     assert listing.given.tolist() == [0, 7, 6, 1]
     assert listing.splits.tolist() == [0, 0, 0, 2]
-    assert listing.columns["valence"].tolist() == ["0.1", "-0.5", "0.3", "0.9"]
+    np.testing.assert_array_equal(listing.values["valence"], np.float32([0.1, -0.5, 0.3, 0.9]))
+    np.testing.assert_array_equal(listing.values["arousal"], np.float32([0.2, 0.5, 0.4, 0.1]))
+    assert listing.columns == {}
+
+
+def test_an_image_without_valence_or_arousal_keeps_its_class(first_form):
+    path = first_form / "Manually_Annotated_file_lists" / "training.csv"
+    path.write_text(path.read_text().replace("7,-0.5,0.5", "7,-2,-2").replace("6,0.3,", "6,,"))
+    listing = open_dataset("affectnet", first_form)
+    assert listing.given.tolist() == [0, 7, 6, 1]
+    nan = np.nan
+    np.testing.assert_array_equal(listing.values["valence"], np.float32([0.1, nan, nan, 0.9]))
+    np.testing.assert_array_equal(listing.values["arousal"], np.float32([0.2, nan, 0.4, 0.1]))
+
+
+def test_values_stay_with_their_image_when_classes_are_left_out(first_form):
+    listing = open_dataset("affectnet", first_form, {"classes": "7"})
+    np.testing.assert_array_equal(listing.values["valence"], np.float32([0.1, 0.3, 0.9]))
 
 
 def test_what_is_left_out_is_told(first_form):
@@ -107,6 +125,7 @@ def test_a_list_without_header_is_read(first_form):
             "training.csv, line 3, expression: expected 0 to 10, received '11'",
         ),
         (",7,-0.5", ",happy,-0.5", "line 3, expression: expected 0 to 10, received 'happy'"),
+        (",7,-0.5", ",7,high", "line 3, valence: expected a number from -1 to 1.*'high'"),
         ("1/b.jpg,0", "1/b.jpg", "line 3: expected 9 cells, received 8"),
         (",expression", ",emotion", "line 1: there is no column expression"),
     ],
@@ -128,6 +147,9 @@ def test_the_annotations_give_labels_in_the_order_of_the_numbers(second_form):
     ]
     assert listing.given.tolist() == [0, 7, 5, 2]
     assert size(listing, 0) == (6, 6)
+    assert list(listing.values) == ["valence"]  # there are no files of arousal
+    valence = np.float32([0.09, np.nan, 0.11, 0.09])
+    np.testing.assert_array_equal(listing.values["valence"], valence)
     assert "test has 1 images, published: 3,999" in [f.what for f in listing.findings]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eactf.errors import DataError, UsageError
+from eactf.intake.sources.continuous import affect_name
 from eactf.intake.sources.manifest.near import Near
 from eactf.intake.sources.manifest.tables import Table, example_header, names_an_image
 from eactf.intake.sources.options import SourceOptions
@@ -46,7 +47,8 @@ _CLEAN = (
 class Roles:
     """The columns of a manifest by position.
 
-    `label` is None where votes make the labels; `others` are those without a role. `rivals` are
+    `label` is None where votes make the labels; `values` are the continuous targets that the user
+    names, `others` are those without a role. `rivals` are
     columns that by their name could have been the label too. `path_by_files` says that the path
     column was told by the files that its cells name.
     """
@@ -57,14 +59,16 @@ class Roles:
     split: int | None
     clean: int | None
     votes: tuple[int, ...]
+    values: tuple[int, ...]
     others: tuple[int, ...]
     rivals: tuple[str, ...] = ()
     path_by_files: bool = False
 
     def positions(self) -> list[int]:
         """All columns that have a role or a name."""
-        found = (self.path, self.label, self.split, self.clean, *self.votes, *self.others)
-        return sorted(i for i in found if i is not None)
+        single = (self.path, self.label, self.split, self.clean)
+        several = (*self.votes, *self.values, *self.others)
+        return sorted(i for i in (*single, *several) if i is not None)
 
     def described(self) -> dict[str, str]:
         """The names of the columns that have a role."""
@@ -101,6 +105,7 @@ class _Header:
     def roles(self) -> Roles:
         options = self._options
         votes = tuple(self._named(name, "--votes") for name in options.votes)
+        values = tuple(self._named(name, "--values") for name in options.values)
         # What the user names is taken first, so that no guess takes it for something else.
         path = self._chosen(options.path_column, "--path-column")
         label = self._chosen(options.label, "--label")
@@ -113,7 +118,9 @@ class _Header:
         if label is None and not votes:
             label, rivals = self._guess_label()
         others, by_files = tuple(self._free), self._path_by_files
-        return Roles(self._names, path, label, split, clean, votes, others, rivals, by_files)
+        return Roles(
+            self._names, path, label, split, clean, votes, values, others, rivals, by_files
+        )
 
     def _named(self, name: str, flag: str) -> int:
         """Take the column that the user names; its case and blanks need not be as in the file."""
@@ -201,8 +208,9 @@ class _Header:
 
     def _guess_label(self) -> tuple[int, tuple[str, ...]]:
         known = self._known(_LABEL)
-        if not known and len(self._free) == 1:
-            known = list(self._free)
+        if not known:
+            likely = [i for i in self._free if affect_name(self._names[i]) is None] or self._free
+            known = list(likely) if len(likely) == 1 else []
         if known:
             label = self._take(known[0])
             return label, tuple(self._names[i] for i in known[1:])
@@ -230,7 +238,7 @@ class _Header:
 def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
     """The roles in a table without a header: one column of images and one of labels."""
     options.refuse(f"{table.path}: it has no header", "path_column", "label", "clean")
-    options.refuse(f"{table.path}: it has no header", "split_column", "votes")
+    options.refuse(f"{table.path}: it has no header", "split_column", "votes", "values")
     columns = list(zip(*table.sample(_SAMPLE), strict=True))
     images = [i for i, cells in enumerate(columns) if all(map(names_an_image, filter(None, cells)))]
     rest = [i for i in range(table.width) if i not in images]
@@ -245,7 +253,7 @@ def _roles_by_content(table: Table, options: SourceOptions) -> Roles:
         )
     names = tuple(f"column {i + 1}" for i in range(table.width))
     split = splits[0] if len(splits) == 1 and splits != rest else None
-    return Roles(names, images[0], rest[0], split, None, (), ())
+    return Roles(names, images[0], rest[0], split, None, (), (), ())
 
 
 def _check_unique(table: Table, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""`read_labels` makes labels, further label sets and votes of a manifest's cells."""
+"""`read_labels` makes labels, further label sets, values and votes of a manifest's cells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eactf.intake.findings import Finding, Severity
 from eactf.intake.sources.clean_flags import FLAG_NAMES, is_flag, refuse_flags, says_yes_or_no
 from eactf.intake.sources.manifest.cells import Cells
 from eactf.intake.sources.manifest.columns import Roles, plain
+from eactf.intake.sources.manifest.values import Values, read_values
 from eactf.intake.sources.manifest.vocabulary import Vocabulary, build_vocabulary
 from eactf.intake.sources.manifest.votes import (
     Votes,
@@ -46,6 +47,7 @@ class Labels:
     given: np.ndarray
     clean: np.ndarray | None
     labels: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
     votes: Votes | None
     targets: np.ndarray | None
     columns: Mapping[str, np.ndarray]
@@ -66,7 +68,7 @@ class _Given:
 
 
 def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> Labels:
-    """Make classes, label sets and votes of the cells; other columns stay text.
+    """Make classes, label sets, values and votes of the cells; other columns stay text.
 
     Raises `DataError` where the labels are no classes or the votes no numbers.
     """
@@ -77,19 +79,32 @@ def read_labels(path: Path, cells: Cells, roles: Roles, options: SourceOptions) 
         found = _by_column(path, cells, roles, roles.label, options)
     vocabulary = found.vocabulary
     of_votes = found.votes.columns if found.votes else ()
-    rest = [i for i in roles.others if i in cells.columns and roles.names[i] not in of_votes]
+    measured = read_values(path, cells, roles)
+    taken = {*measured.positions, *(i for i in roles.others if roles.names[i] in of_votes)}
+    rest = [i for i in roles.others if i in cells.columns and i not in taken]
     sets = _label_sets(cells, roles, vocabulary, rest)
     return Labels(
         class_names=vocabulary.class_names,
         given=found.given,
         clean=None if roles.clean is None else vocabulary.indices(cells.columns[roles.clean]),
         labels={_set_name(roles.names[i]): labels for i, labels in sets.items()},
+        values=measured.values,
         votes=found.votes,
         targets=found.targets,
         columns={roles.names[i]: np.array(cells.columns[i]) for i in rest if i not in sets},
-        findings=(*vocabulary.findings, *found.findings, *_rivals(path, roles)),
-        notes={"manifest_columns": roles.described(), **found.notes},
+        findings=(
+            *vocabulary.findings,
+            *found.findings,
+            *measured.findings,
+            *_rivals(path, roles),
+        ),
+        notes={"manifest_columns": _described(roles, measured), **found.notes},
     )
+
+
+def _described(roles: Roles, measured: Values) -> dict[str, str]:
+    names = ", ".join(roles.names[i] for i in measured.positions)
+    return {**roles.described(), **({"values": names} if names else {})}
 
 
 def _check_clean(path: Path, cells: Cells, roles: Roles, options: SourceOptions) -> None:
