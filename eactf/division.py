@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Division", "area_under_curve", "kept_figures"]
+__all__ = ["Division", "area_under_curve", "guess_figures", "kept_figures"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,10 @@ class Division:
 
     `ids` is `(N,)`; `clean` `(N, K)` float64 in [0, 1] the probability that the label is clean, by
     each network; `kept` `(N, K)` bool whether the network keeps the label; `thresholds` `(K, C)`
-    what `clean` must exceed in each class. `epoch` is the number of epochs trained before.
+    what `clean` must exceed in each class. `epoch` is the number of epochs trained before. `digest`
+    tells apart samples of the same ids, where it is known. Where labels that were set aside are
+    guessed, `guessed` `(N, K)` is the class that each network is trained on in their place, and
+    `sure` `(N, K)` whether it is, where that goes by the confidence.
     """
 
     epoch: int
@@ -31,30 +34,33 @@ class Division:
     clean: np.ndarray
     kept: np.ndarray
     thresholds: np.ndarray
+    digest: int | None = None
+    guessed: np.ndarray | None = None
+    sure: np.ndarray | None = None
 
     @property
     def networks(self) -> int:
         """How many networks divided."""
         return int(self.clean.shape[1])
 
+    def is_of(self, ids: np.ndarray, digest: int) -> bool:
+        """Whether it divides the samples of these ids and this digest."""
+        return self.digest in (None, digest) and np.array_equal(self.ids, ids)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it by name, as `from_arrays` takes it."""
-        return {
-            "division_epoch": np.array(self.epoch),
-            "division_ids": self.ids,
-            "division_clean": self.clean,
-            "division_kept": self.kept,
-            "division_thresholds": self.thresholds,
-        }
+        columns = {f"division_{one.name}": getattr(self, one.name) for one in fields(self)}
+        return {name: np.asarray(value) for name, value in columns.items() if value is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Division | None:
         """The division that `arrays` tells of; None where there is none among them."""
         if "division_epoch" not in arrays:
             return None
-        names = ("ids", "clean", "kept", "thresholds")
-        columns = (np.array(arrays[f"division_{name}"]) for name in names)
-        return cls(int(arrays["division_epoch"]), *columns)
+        named = {one.name: arrays.get(f"division_{one.name}") for one in fields(cls)}
+        known = {name: np.array(array) for name, array in named.items() if array is not None}
+        numbers = {name: int(known.pop(name)) for name in ("epoch", "digest") if name in known}
+        return cls(**numbers, **known)  # type: ignore[arg-type]  # numbers and arrays by name
 
     def figures(
         self, given: np.ndarray, truth: np.ndarray | None, class_names: Sequence[str]
@@ -84,6 +90,17 @@ class Division:
             right = (given == truth)[known]
             figures["area_under_curve"] = area_under_curve(clean[known], right)
         return figures
+
+    def guesses_for(
+        self, network: int, truth: np.ndarray | None, class_names: Sequence[str]
+    ) -> dict[str, Any]:
+        """`guess_figures` of what the other of two networks set aside, `network` being trained."""
+        if self.guessed is None:
+            return {}
+        aside = ~self.kept[:, 1 - network]
+        sure = None if self.sure is None else self.sure[aside, network]
+        known = None if truth is None else truth[aside]
+        return guess_figures(self.guessed[aside, network], known, class_names, sure)
 
     def csv_text(self, names: np.ndarray | None = None) -> str:
         """A table with a row a sample: id, clean probability by each network, kept by each.
@@ -126,6 +143,30 @@ def kept_figures(
         "precision": _share(right, of=kept[known]),
         "recall": _share(kept[known], of=right),
     }
+
+
+def guess_figures(
+    guessed: np.ndarray,
+    truth: np.ndarray | None,
+    class_names: Sequence[str],
+    sure: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """What guesses of n images, class indices `(n,)`, are worth.
+
+    With `sure` `(n,)` `sure_per_class` is the share of the guesses of each class that are sure.
+    With a `truth` `(n,)`, -1 where it is not known, `guess_accuracy` is the share of right guesses,
+    and `sure_accuracy` that among the sure ones. What is a share of none is None.
+    """
+    figures: dict[str, Any] = {}
+    if sure is not None:
+        shares = [_share(sure, of=guessed == label) for label in range(len(class_names))]
+        figures["sure_per_class"] = dict(zip(class_names, shares, strict=True))
+    if truth is None or not (known := truth >= 0).any():
+        return figures
+    figures["guess_accuracy"] = _share(guessed == truth, of=known)
+    if sure is not None:
+        figures["sure_accuracy"] = _share(guessed == truth, of=known & sure)
+    return figures
 
 
 def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float | None:

@@ -12,7 +12,14 @@ import numpy as np
 
 from eactf.wording import counted, enumerated
 
-__all__ = ["class_thresholds", "confidence_margins", "kept"]
+__all__ = ["class_thresholds", "confidence_margins", "kept", "probabilities"]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Logits `(..., C)` as probabilities, float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def confidence_margins(

@@ -57,6 +57,17 @@ def trained(workers, names):
         "rul": lambda: eactf.RUL(network(), embedding=4, head_rate=3.0),
         "two_networks": lambda: eactf.TwoNetworks(network(), consistency_weight=2.0),
         "dividemix": lambda: eactf.DivideMix(network(), warm_up=1, unlabelled_weight=5.0),
+        "ada_cm": lambda: eactf.AdaCM(
+            network(),
+            labelled_per_class=3,
+            steps_per_epoch=2,
+            margin_views="plain",
+            margin_floor=0.6,
+            scale=3.0,
+            ema=0.5,
+            strong_operations=0,
+            augmentation=cut,
+        ),
         "co_teaching": lambda: eactf.CoTeaching(network(), ids=ids, forget_rate=0.4, gradual=0),
     }
     rows = TrainingRows(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from eactf.division import Division, area_under_curve
+from eactf.division import Division, area_under_curve, guess_figures
 
 CLASSES = ("a", "b", "c")
 
@@ -128,3 +129,27 @@ def test_arrays_give_the_division_back_and_copies_of_it():
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
         assert not np.shares_memory(getattr(again, name), getattr(found, name))
     assert Division.from_arrays({"something": np.zeros(1)}) is None
+
+
+def test_a_division_is_of_the_samples_whose_ids_and_digest_it_has():
+    found = replace(division(), digest=7)
+    again = Division.from_arrays(found.arrays())
+    for known in (found, again):
+        assert known.is_of(found.ids, 7)
+        assert not known.is_of(found.ids, 8)
+        assert not known.is_of(found.ids + 1, 7)
+    assert division().is_of(found.ids, 8)  # as one that was stored without
+
+
+def test_guesses_are_judged_where_the_truth_is_known():
+    guessed, truth = np.array([0, 1, 1, 2, 0]), np.array([0, 1, 2, -1, 1])
+    sure = np.array([True, True, False, True, False])
+    assert guess_figures(guessed, None, "abc") == {}
+    assert guess_figures(guessed, truth, "abc") == {"guess_accuracy": 0.5}
+    found = guess_figures(guessed, truth, "abcd", sure)
+    assert found["sure_accuracy"] == 1.0
+    assert found["sure_per_class"] == {"a": 0.5, "b": 0.5, "c": 1.0, "d": None}
+    assert guess_figures(guessed, truth, "abcd", ~sure)["sure_accuracy"] == 0.0
+    none = np.zeros(5, bool)
+    assert guess_figures(guessed, np.full(5, -1), "abcd", none).keys() == {"sure_per_class"}
+    assert guess_figures(guessed, truth, "abcd", none)["sure_accuracy"] is None

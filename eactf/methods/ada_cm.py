@@ -1,7 +1,7 @@
 """Ada-CM: few labels, many images, and a margin of confidence for each class.
 
-Li, Wang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an adaptive
-confidence margin", CVPR 2022. Constants and order are those of the published code.
+Li, Wang, Yang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an
+adaptive confidence margin", CVPR 2022. Constants and order are those of the published code.
 """
 
 from __future__ import annotations
@@ -184,12 +184,19 @@ class AdaCM(MarginMethod):
     def attach(self, rows: TrainingRows) -> None:
         """As every planned method's; says which labels are used. `ValueError` where none can be."""
         places = self.part.places(rows, self.margins.shape[0], self.seed)
-        if self.prior_adjustment > 0.0 and not self.part.is_all:
-            counts = np.bincount(rows.classes[places], minlength=self.margins.shape[0])
+        super().attach(rows)
+        self._use(places)
+
+    def _use(self, places: np.ndarray) -> None:
+        """Use the labels at these places; the adjustment counts them, built into the step."""
+        self._labelled = places
+        if self.rows is None or self.prior_adjustment == 0.0 or self.part.is_all:
+            return
+        counts = np.bincount(self.rows.classes[places], minlength=self.margins.shape[0])
+        before = self._labelled_prior
+        if before is None or not np.array_equal(counts, before):
             self._labelled_prior = counts.astype(np.float32)
             self.train_function = None
-        self._labelled = places
-        super().attach(rows)
 
     @property
     def labelled_places(self) -> np.ndarray:
@@ -285,7 +292,7 @@ class AdaCM(MarginMethod):
         super().restore_extra_state(state)
         if "labelled" in state:
             # The file that said so may be another one by now.
-            self._labelled = np.array(state["labelled"])
+            self._use(np.array(state["labelled"]))
 
     def get_config(self) -> dict[str, Any]:
         part = self.part

@@ -8,6 +8,7 @@ its losses, and is trained on the division that the other one made (co-divide, D
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -37,7 +38,10 @@ class DividingMethod(PlannedMethod, PairMethod):
 
     `division` is the last one made, None before the warm-up is over; it is that of the epoch to
     come, and is made once both networks have been trained. Of `phases` the first trains the first
-    network, the second the second one, the other one standing still.
+    network, the second the second one, the other one standing still. Parts that are logged after
+    the warm-up alone are not in the file of Keras' `CSVLogger`, which takes the columns of the
+    first epoch. With XLA every size of a batch that occurs is compiled by itself, the last ones of
+    each phase anew in most epochs.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class DividingMethod(PlannedMethod, PairMethod):
 
         One pass over all samples, in evaluation mode and as they are, by both networks.
         """
-        if self.division is not None and not np.array_equal(self.division.ids, rows.ids):
+        if self.division is not None and not self.division.is_of(rows.ids, rows.digest):
             self.histories = self._no_histories()  # they are those of other samples
         batches, steps = rows.in_order()
         logits = self.predict_each(batches, steps=steps, verbose=0, callbacks=self._watchers)
@@ -102,14 +106,23 @@ class DividingMethod(PlannedMethod, PairMethod):
             thresholds = self.thresholds(clean, given, own, epoch)
             found.append((clean, self.kept(clean, given, thresholds, rows), thresholds))
         probabilities, kept, limits = zip(*found, strict=True)
+        clean_by_each, kept_by_each = (np.stack(each, axis=1) for each in (probabilities, kept))
         division = Division(
-            epoch, rows.ids, np.stack(probabilities, 1), np.stack(kept, 1), np.stack(limits)
+            epoch, rows.ids, clean_by_each, kept_by_each, np.stack(limits), rows.digest
         )
         self.divided(division, logits, rows)
-        return division
+        guessed, sure = self.guessed(logits)
+        return replace(division, guessed=guessed, sure=sure)
 
     def divided(self, division: Division, logits: np.ndarray, rows: TrainingRows) -> None:
         """What a method draws from a new division and the logits `(N, 2, C)` it was made by."""
+
+    def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """What takes the place of labels set aside, as `Division.guessed` and `Division.sure`.
+
+        By `logits` `(N, 2, C)` of the images as they are. None where nothing does.
+        """
+        return None, None
 
     def _no_histories(self) -> list[mixture.LossHistory]:
         return [mixture.LossHistory(self.loss_history) for _ in self.networks]
@@ -143,7 +156,7 @@ class DividingMethod(PlannedMethod, PairMethod):
     def _is_divided(self, rows: TrainingRows, epoch: int) -> bool:
         """Whether the last division is that of these samples for `epoch`."""
         known = self.division
-        return known is not None and known.epoch == epoch and np.array_equal(known.ids, rows.ids)
+        return known is not None and known.epoch == epoch and known.is_of(rows.ids, rows.digest)
 
     passes_between_epochs = True
 
@@ -231,12 +244,17 @@ class DividingMethod(PlannedMethod, PairMethod):
     def epoch_record(
         self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
     ) -> Mapping[str, Any]:
-        """The figures of each network's division, `kept_1` a share, `kept_per_class_1` counts."""
+        """The figures of each network's division, `kept_1` a share, `kept_per_class_1` counts.
+
+        Where labels that were set aside are guessed, `guess_accuracy_1` is the share of right
+        guesses among those that the first network is trained on next: of what the second set aside.
+        """
         if self.division is None:
             return {}
         found: dict[str, Any] = {}
         for number, figures in enumerate(self.division.figures(given, truth, class_names), start=1):
             figures["kept"] /= len(ids)
+            figures |= self.division.guesses_for(number - 1, truth, class_names)
             found |= {f"{name}_{number}": value for name, value in figures.items()}
         return found
 

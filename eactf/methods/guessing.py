@@ -71,11 +71,9 @@ class GuessingMethod(MixingMethod):
         found = []
         for number in range(len(self.networks)):
             kept = division.kept[:, 1 - number]
-            own = logits[kept, number].astype(np.float64)
-            powers = np.exp(own - own.max(axis=1, keepdims=True))
             found.append(
                 margins.confidence_margins(
-                    powers / powers.sum(axis=1, keepdims=True),
+                    margins.probabilities(logits[kept, number]),
                     rows.classes[kept],
                     division.epoch - self.warm_up,
                     self.margin_floor,
@@ -83,6 +81,15 @@ class GuessingMethod(MixingMethod):
                 )
             )
         self.margins.assign(np.stack(found))
+
+    def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Each network's own guesses, sure where they reach its margins."""
+        if not self.takes_guesses:
+            return super().guessed(logits)
+        each = margins.probabilities(logits)
+        classes = each.argmax(axis=2)
+        levels = np.take_along_axis(ops.convert_to_numpy(self.margins).T, classes, axis=0)
+        return classes.astype(np.int16), each.max(axis=2) >= levels
 
     def guessed_terms(
         self, views: Sequence[Tensor], batch: Batch
@@ -133,7 +140,10 @@ class GuessingMethod(MixingMethod):
     def epoch_record(
         self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
     ) -> Mapping[str, Any]:
-        """As every dividing method's, with each network's margins, `margins_1` and `margins_2`."""
+        """As every dividing method's, with each network's margins, `margins_1` and `margins_2`.
+
+        Of its guesses `sure_accuracy_1` and `sure_per_class_1` are told besides.
+        """
         found = dict(super().epoch_record(ids, given, truth, class_names))
         if self.takes_guesses:
             for number, levels in enumerate(ops.convert_to_numpy(self.margins), start=1):

@@ -10,6 +10,7 @@ from keras import ops
 
 from eactf import margins
 from eactf.data.pipeline import epoch_order
+from eactf.division import guess_figures
 from eactf.methods.averaged import AveragedMethod
 from eactf.methods.batch import Batch
 from eactf.methods.margin_terms import Guess
@@ -84,13 +85,9 @@ class MarginMethod(AveragedMethod):
             places = places[epoch_order(len(places), self.seed, epoch, _MARGINS)]
             whole = len(places) // rows.batch_size * rows.batch_size
             places = places[: whole or None]
-        logits = self._logits_of(*rows.in_order(places))
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+        likely = margins.probabilities(self._logits_of(*rows.in_order(places)))
         own = rows.classes[places]
-        return margins.confidence_margins(
-            probabilities, own, epoch, self.margin_floor, self.margin_factor
-        )
+        return margins.confidence_margins(likely, own, epoch, self.margin_floor, self.margin_factor)
 
     @property
     def margin_record(self) -> dict[str, list[float | None]]:
@@ -113,12 +110,29 @@ class MarginMethod(AveragedMethod):
     def epoch_record(
         self, ids: Any, given: Any, truth: Any, class_names: Sequence[str]
     ) -> Mapping[str, Any]:
-        """`margin_record`, each list by the names of the classes."""
+        """`margin_record`, each list by the names of the classes.
+
+        Where the truth is known, also `guess_accuracy` and `sure_accuracy` of the average's own
+        guesses of the unlabelled images as they are, by the margins to come: one more pass.
+        """
         names = list(class_names)
-        return {
+        found: dict[str, Any] = {
             f"{key}_per_class": dict(zip(names, numbers, strict=True))
             for key, numbers in self.margin_record.items()
         }
+        figures = {} if truth is None or self.rows is None else self._worth_of_guesses(truth, names)
+        return {**figures, **found}
+
+    def _worth_of_guesses(self, truth: np.ndarray, names: Sequence[str]) -> Mapping[str, Any]:
+        unlabelled = np.setdiff1d(np.flatnonzero(truth >= 0), self.labelled_places)
+        if not len(unlabelled):
+            return {}
+        batches, steps = self._attached().in_order(unlabelled)
+        found = self.predict(batches, steps=steps, verbose=0, callbacks=self._watchers)
+        likely = margins.probabilities(np.asarray(found))
+        guessed, levels = likely.argmax(axis=1), ops.convert_to_numpy(self.margins)
+        sure = likely.max(axis=1) >= levels[guessed]
+        return guess_figures(guessed, truth[unlabelled], names, sure)
 
     def predict_step(self, data: Any) -> Tensor:
         if not self._judges_views:

@@ -1,8 +1,8 @@
 """Ada-CM's terms of images without labels: what is guessed of them, and what guesses cost.
 
-Li, Wang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an adaptive
-confidence margin", CVPR 2022: sure images teach their guess on a strong view, unsure ones only that
-their two weak views are one image.
+Li, Wang, Yang, Wang, Gao, "Towards semi-supervised deep facial expression recognition with an
+adaptive confidence margin", CVPR 2022: sure images teach their guess on a strong view, unsure ones
+only that their two weak views are one image.
 """
 
 from __future__ import annotations

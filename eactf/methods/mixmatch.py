@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from eactf import losses
+from eactf import losses, margins
 from eactf.methods.batch import Batch, pad_rows
 from eactf.methods.dividing import DividingMethod
 from eactf.nn.beta import beta_quantiles, larger_share
@@ -22,6 +23,21 @@ Tensor = Any
 
 _MIX, _ORDER = 9, 10
 """Streams of random draws: how much is mixed, and with whom."""
+
+
+class _Mixed(NamedTuple):
+    """A mixed batch: this replica's `rows`, in their `places` among all `total` replicas' rows.
+
+    `targets` are all replicas', of which the first `labelled_rows` belong to labelled images;
+    `share` is that of the own rows.
+    """
+
+    rows: Tensor
+    places: Tensor
+    targets: Tensor
+    labelled_rows: Tensor
+    total: Tensor
+    share: Tensor
 
 
 class MixingMethod(DividingMethod):
@@ -63,43 +79,31 @@ class MixingMethod(DividingMethod):
         labelled, clean, unlabelled = self.unpack_divided(data)
         images = self.both_views(labelled, unlabelled)
         own, guessed = self.guesses(images)
-        hard = self.one_hot(labelled.real(labelled.labels))
-        refined = losses.refined_targets(hard, clean, sum(own) / 2.0, self.temperature)
-        guessed_rows = losses.guessed_targets(guessed, self.temperature)
-        targets = [refined, refined, guessed_rows, guessed_rows]
-        batches = [labelled, labelled, unlabelled, unlabelled]
-        everyone = [self.over_all_replicas(p, b) for p, b in zip(images, batches, strict=True)]
-        all_targets = [self.over_all_replicas(p, b) for p, b in zip(targets, batches, strict=True)]
-        counts = [ops.shape(part)[0] for part in everyone]
-        labelled_rows, total = counts[0] + counts[1], sum(counts)
-        permutation, coefficient = self.draw_mixture(total)
-        mixed_targets = losses.mixed(ops.concatenate(all_targets), permutation, coefficient)
-        mixed_images = losses.mixed(ops.concatenate(everyone), permutation, coefficient)
-        places = self._own_places(batches, counts)
-        if self.mixes_labelled_only:
-            places, total = places[: 2 * labelled.count], labelled_rows
-            mixed_targets = mixed_targets[:total]
-        rows = ops.take(mixed_images, places, axis=0)
+        targets = self.targets(labelled, clean, own, guessed)
+        mixed = self.mix(images, targets, [labelled, labelled, unlabelled, unlabelled])
         weight = self.ramped_unlabelled_weight()
-        share = ops.cast(ops.shape(rows)[0], "float32") / ops.cast(total, "float32")
 
         def objective() -> tuple[Tensor, Any]:
-            logits = self._spread(self._padded_logits(rows, training=True), places, total)
-            loss, parts = losses.dividemix_loss(logits, mixed_targets, labelled_rows, weight, prior)
-            if self.prior_adjustment > 0.0:
-                plain, logits = parts["labelled"], self.adjusted(logits[:labelled_rows])
-                adjusted = losses.soft_cross_entropy(logits, mixed_targets[:labelled_rows])
-                loss, parts = loss + adjusted - plain, {**parts, "labelled": adjusted}
+            own_logits = self._padded_logits(mixed.rows, training=True)
+            logits = self._spread(own_logits, mixed.places, mixed.total)
+            loss, parts = self.mixed_loss(logits, mixed, weight, prior)
             # A device may have unlabelled rows and a blank labelled one.
             with weighing_rows(self._row_weight(labelled.share)):
                 further, its_parts = self.further_loss(images[0], labelled)
             # The rest of the loss is of all replicas' rows, this of the own ones.
-            moving = loss + further * ops.divide_no_nan(labelled.share, share)
+            moving = loss + further * ops.divide_no_nan(labelled.share, mixed.share)
             return moving, {"loss": loss + further, **parts, **its_parts}
 
-        parts = self.minimize_own(objective, share)
+        parts = self.minimize_own(objective, mixed.share)
         seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))
         return self.report(labelled, seen, {**parts, "unlabelled_weight": weight})
+
+    def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The likeliest class by the mean of both networks' probabilities, for either of them."""
+        if not self.takes_unlabelled:
+            return None, None
+        found = margins.probabilities(logits).mean(axis=1).argmax(axis=1)
+        return np.stack([found, found], axis=1).astype(np.int16), None
 
     # What a step is made of.
 
@@ -130,6 +134,48 @@ class MixingMethod(DividingMethod):
         own = [ops.softmax(logits) for logits in (own_x1, own_x2)]
         guessed = [ops.softmax(logits) for logits in (own_u1, own_u2, other_u1, other_u2)]
         return [ops.stop_gradient(p) for p in own], [ops.stop_gradient(p) for p in guessed]
+
+    def targets(
+        self, labelled: Batch, clean: Tensor, own: Sequence[Tensor], guessed: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Refined labels of both labelled views and guessed ones of both others, real rows."""
+        hard = self.one_hot(labelled.real(labelled.labels))
+        refined = losses.refined_targets(hard, clean, sum(own) / 2.0, self.temperature)
+        guesses = losses.guessed_targets(guessed, self.temperature)
+        return [refined, refined, guesses, guesses]
+
+    def mix(
+        self, images: Sequence[Tensor], targets: Sequence[Tensor], batches: Sequence[Batch]
+    ) -> _Mixed:
+        """Each row mixed with another of the whole global batch, part by part as `batches` are."""
+        everyone = [self.over_all_replicas(p, b) for p, b in zip(images, batches, strict=True)]
+        all_targets = [self.over_all_replicas(p, b) for p, b in zip(targets, batches, strict=True)]
+        counts = [ops.shape(part)[0] for part in everyone]
+        labelled_rows, total = counts[0] + counts[1], sum(counts)
+        permutation, coefficient = self.draw_mixture(total)
+        mixed_images = losses.mixed(ops.concatenate(everyone), permutation, coefficient)
+        mixed_targets = losses.mixed(ops.concatenate(all_targets), permutation, coefficient)
+        places = self._own_places(batches, counts)
+        if self.mixes_labelled_only:
+            places, total = places[: 2 * batches[0].count], labelled_rows
+            mixed_targets = mixed_targets[:total]
+        rows = ops.take(mixed_images, places, axis=0)
+        share = ops.cast(ops.shape(rows)[0], "float32") / ops.cast(total, "float32")
+        return _Mixed(rows, places, mixed_targets, labelled_rows, total, share)
+
+    def mixed_loss(
+        self, logits: Tensor, mixed: _Mixed, weight: Tensor, prior: Any
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """DivideMix's loss of all replicas' logits; labelled rows by adjusted ones."""
+        loss, parts = losses.dividemix_loss(
+            logits, mixed.targets, mixed.labelled_rows, weight, prior
+        )
+        if self.prior_adjustment == 0.0:
+            return loss, parts
+        count, plain = mixed.labelled_rows, parts["labelled"]
+        adjusted = self.adjusted(logits[:count])
+        parts["labelled"] = losses.soft_cross_entropy(adjusted, mixed.targets[:count])
+        return loss + parts["labelled"] - plain, parts
 
     def draw_mixture(self, total: Tensor) -> tuple[Tensor, Tensor]:
         """With which of `total` rows each is mixed, and the coefficient: functions of the step."""
@@ -175,15 +221,16 @@ class MixingMethod(DividingMethod):
 
     def _batch_logits(self, rows: Tensor) -> Tensor:
         """Logits in training mode, which moves the running statistics too; of no rows, none."""
-        classes = self.classifier.output_shape[-1]
         if self._replicas() > 1:
             with weighing_rows(ops.cast(ops.shape(rows)[0] > 0, "float32")):
                 return self._padded_logits(rows, training=True)
-        return tf.cond(
-            ops.shape(rows)[0] > 0,
-            lambda: self._padded_logits(rows, training=True),
-            lambda: tf.zeros((0, classes)),
-        )
+        # What the blank row in the place of none moves is put back: XLA takes no branches here.
+        kept = self.networks[self.trained].non_trainable_variables
+        before = [tf.identity(variable.value) for variable in kept]
+        found = self._padded_logits(rows, training=True)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(ops.where(ops.shape(rows)[0] > 0, variable, value))
+        return found
 
     def _spread(self, rows: Tensor, places: Tensor, total: Tensor) -> Tensor:
         """This replica's rows and all others', each in its place among `total`."""

@@ -139,12 +139,16 @@ class PlannedMethod(Method):
         return self.history
 
     def _take_samples(self, x: Any, y: Any, batch_size: int | None, sample_weight: Any) -> None:
-        """Attach what `fit` was given."""
+        """Attach what `fit` was given; what is attached already stays as it is."""
         weights = as_sample_weights(sample_weight)
         if x is None and (y is not None or weights is not None):
             raise ValueError("fit was given labels or weights without images")
         samples = self._attached() if x is None else x
-        self.attach(rows_of(samples, y, batch_size=batch_size, seed=self.seed, weights=weights))
+        rows = rows_of(samples, y, batch_size=batch_size, seed=self.seed, weights=weights)
+        if x is None:
+            self.rows = rows  # not chosen from anew: a state may have said what was chosen
+        else:
+            self.attach(rows)
 
     def _fit_epochs(
         self, epochs: range, first_step: int, told: _OneTraining, settings: dict[str, Any]

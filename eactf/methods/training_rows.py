@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,8 @@ class TrainingRows:
 
     `take` gives images, labels and ids of places `(n,)`, within a data set of TensorFlow. `labels`
     is `(N,)` class indices or `(N, C)` soft labels, `weights` `(N,)` float32 how much each counts.
-    `shared` gives a data set of shares of batches the form that a strategy wants.
+    `shared` gives a data set of shares of batches the form that a strategy wants. `of_images` is a
+    checksum of the images where they are in memory.
     """
 
     take: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -65,6 +68,7 @@ class TrainingRows:
     balance: str = "none"
     shared: _Shared | None = None
     steps_of_a_pass: int | None = None
+    of_images: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,6 +78,11 @@ class TrainingRows:
         """The labels as class indices `(N,)`, the likeliest of soft ones."""
         found: np.ndarray = self.labels if self.labels.ndim == 1 else self.labels.argmax(axis=1)
         return found
+
+    @cached_property
+    def digest(self) -> int:
+        """A checksum of the labels, and of the images where that is known."""
+        return zlib.crc32(np.ascontiguousarray(self.labels).data, self.of_images)
 
     def order(self, places: np.ndarray, epoch: int, stream: int = 0) -> np.ndarray:
         """`places` `(n,)` in the order of an epoch, balanced as `balance` says."""
@@ -222,7 +231,8 @@ def _rows(found: Columns, batch_size: int, seed: int) -> TrainingRows:
     def take(places: Any) -> Any:
         return tuple(tf.gather(column, places) for column in stored)
 
-    return TrainingRows(take, ids, labels, batch_size, seed, weights)
+    checksum = zlib.crc32(np.ascontiguousarray(images).data)
+    return TrainingRows(take, ids, labels, batch_size, seed, weights, of_images=checksum)
 
 
 def _read(data: tf.data.Dataset) -> Columns:

@@ -60,8 +60,8 @@ def normalized_head(
 
     `classifier` is one that `eactf.nn.open_classifier` opens; up to the last map layers and
     variables stay its own, its dense layer is left out. The new one starts uniform in
-    +-1/sqrt(C), kernel and bias, drawn from `seed`. The head of Ada-CM (Li, Wang, Wang, Gao, CVPR
-    2022) has no `scale`: logits are then bounded by the lengths of the kernel's columns, and
+    +-1/sqrt(C), kernel and bias, drawn from `seed`. The head of Ada-CM (Li, Wang, Yang, Wang, Gao,
+    CVPR 2022) has no `scale`: logits are then bounded by the lengths of the kernel's columns, and
     confidences start near 1/L.
 
     The dropout of training is no layer of the classifier: Keras' draws from a state of its own.

@@ -1,6 +1,6 @@
 """`random_strong` disturbs images strongly (RandAugment, then Cutout), `weak_view` lightly.
 
-The two kinds of views of Ada-CM (Li, Wang, Wang, Gao, CVPR 2022) and of FixMatch before it: a
+The two kinds of views of Ada-CM (Li, Wang, Yang, Wang, Gao, CVPR 2022) and of FixMatch before it: a
 network's guess on the weak view is what it shall learn of the strong one.
 """
 

@@ -191,6 +191,24 @@ def test_no_image_is_unsure_below_a_margin_of_nought_and_none_sure_above_one(
 
 
 @every_step_by_itself
+def test_the_record_judges_the_averages_guesses_where_the_truth_is_known(tiny_classifier, faces):
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), ema=0.0, margin_floor=0.4, scale=20.0)
+    model.fit(images, labels, batch_size=BATCH, verbose=0)
+    truth = np.where(np.arange(COUNT) == 1, -1, np.roll(labels, 1))
+    judged = np.setdiff1d(np.arange(COUNT), [1, *LABELLED])
+    shares = eactf.margins.probabilities(model.predict(images[judged], verbose=0))
+    guessed, right = shares.argmax(axis=1), shares.argmax(axis=1) == truth[judged]
+    sure = shares.max(axis=1) >= np.array(model.margins)[guessed]
+    assert sure.any()
+    record = model.epoch_record(np.arange(COUNT), labels, truth, "abc")
+    assert record["guess_accuracy"] == pytest.approx(right.mean())
+    assert record["sure_accuracy"] == pytest.approx(right[sure].mean())
+    assert record["sure_per_class"] == dict(zip("abc", model.margin_record["sure"], strict=True))
+    assert "guess_accuracy" not in model.epoch_record(np.arange(COUNT), labels, None, "abc")
+
+
+@every_step_by_itself
 def test_all_labels_are_used_and_all_images_guessed_where_nothing_is_said(tiny_classifier, faces):
     images, labels = faces(COUNT)
     model = built(tiny_classifier(), labelled=None, steps=6)
@@ -231,6 +249,20 @@ def test_a_run_taken_up_within_an_epoch_is_the_run_that_was_not_stopped(tiny_cla
             np.testing.assert_array_equal(array, two[name], err_msg=name)
 
 
+@every_step_by_itself
+def test_the_labels_of_a_run_taken_up_are_those_it_began_with(tiny_classifier, faces):
+    """Whatever the file that named them says by now."""
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), prior_adjustment=1.0, class_prior=[1, 1, 1])
+    model.attach(rows_of(images, labels, batch_size=BATCH, seed=0))
+    began_with = np.array([1, 4, 6, 7])
+    model.restore_extra_state({"labelled": began_with})
+    model.fit(verbose=0)
+    np.testing.assert_array_equal(model.labelled_places, began_with)
+    expected = np.bincount(labels[began_with], minlength=3)
+    np.testing.assert_array_equal(model._labelled_prior, expected)
+
+
 def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices):
     images, labels = faces(COUNT)
     found = []
@@ -259,6 +291,18 @@ def test_two_devices_train_and_judge_as_one(tiny_classifier, faces, two_devices)
     np.testing.assert_allclose(judged, expected, atol=1e-4)
     assert record["guessed"] == other_record["guessed"]
     np.testing.assert_allclose(other_record["margins"], record["margins"], atol=1e-4)
+
+
+def test_xla_takes_the_step_of_a_graph(tiny_classifier, faces):
+    ends = []
+    for compiled in (False, True):
+        model = built(tiny_classifier(), strong_operations=0)
+        model.compile(optimizer=eactf.optimizers.SGD(0.05), jit_compile=compiled)
+        model.margins.assign([0.45, 0.55, 0.5])
+        model.fit(*faces(COUNT), batch_size=BATCH, verbose=0)
+        ends.append(weights(model.classifier, model.trained_classifier))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-4)
 
 
 def test_low_precision_trains_and_steps_of_all_epochs_share_a_graph(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numeric_slope import slopes
 
 import eactf
@@ -195,6 +196,33 @@ def test_published_guesses_move_batch_statistics_in_the_published_order(trained)
         np.testing.assert_array_equal(variable.numpy(), start)
 
 
+@pytest.mark.parametrize("sizes", [(3, 5), (3, 0)], ids=["ragged", "no unlabelled"])
+@pytest.mark.parametrize("guess", ["evaluation", "training"])
+def test_xla_takes_the_step_of_eager_code(guess, sizes):
+    data, ends = tensors(drawn(*sizes)), []
+    any_size = keras.tree.map_structure(
+        lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), data
+    )
+    for compiled in (False, True):
+        model = built(norm=True, guess=guess, unlabelled_weight=3.0, unlabelled_ramp=0.0)
+        begin_phase(model, 1)
+        step = model.train_step
+        if compiled:
+            step = tf.function(step, [any_size], jit_compile=True, autograph=False)
+        step(data)
+        ends.append([variable.numpy() for variable in model.variables])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
+
+
+def test_published_guesses_of_no_images_move_no_statistics():
+    model = built(norm=True, guess="training")
+    before = [variable.numpy() for variable in model.networks[0].variables]
+    assert model._batch_logits(np.zeros((0, 2, 2, 4), "float32")).shape == (0, CLASSES)
+    for variable, start in zip(model.networks[0].variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), start)
+
+
 @pytest.mark.parametrize("weight, rows", [(0.0, 8), (3.0, 14)])
 def test_guesses_in_evaluation_mode_move_statistics_by_the_mixed_rows_alone(weight, rows):
     model, data = built(norm=True, unlabelled_weight=weight, unlabelled_ramp=0.0), drawn(4, 3)
@@ -302,6 +330,24 @@ def test_soft_labels_are_refined_as_hard_ones():
     soft = (known, np.eye(CLASSES, dtype="float32")[labels], ids), clean, others
     losses = [float(built().train_step(tensors(given))["loss"]) for given in (data, soft)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_in_the_mixing_step_all_labels_count_alike():
+    (known, labels, ids), clean, others = data = drawn(4, 4)
+    weighed = (known, labels, ids, np.array([0, 9, 1, 2], "float32")), clean, others
+    ends = []
+    for given in (data, weighed):
+        model = built()
+        model._weigh_classes({0: 7.0})
+        begin_phase(model, 0)
+        model.train_step(tensors(given))
+        ends.append(np.concatenate([v.numpy().ravel() for v in model.networks[0].variables]))
+    plain = built()
+    begin_phase(plain, 0)
+    plain.train_step(tensors(data))
+    ends.append(np.concatenate([v.numpy().ravel() for v in plain.networks[0].variables]))
+    for end in ends[1:]:
+        np.testing.assert_array_equal(end, ends[0])
 
 
 @pytest.mark.parametrize(

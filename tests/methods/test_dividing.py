@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -196,6 +198,7 @@ def test_labels_that_were_set_aside_reach_nothing(eagerly):
         model = built(warm_up=1, unlabelled_weight=5.0)
         model.fit(images, given, batch_size=8, epochs=1, verbose=0)
         aside = np.arange(0, 40, 3)
+        model.division = replace(model.division, digest=None)  # it stays that of other labels
         model.division.kept[aside] = False
         labels = given.copy()
         labels[aside] = (labels[aside] + change) % CLASSES
@@ -325,6 +328,27 @@ def test_a_training_is_a_function_of_its_seed(eagerly, method, settings):
     assert np.abs(end(4) - first).max() > 1e-3
 
 
+def test_the_record_says_how_often_guesses_of_labels_set_aside_are_right(eagerly):
+    images, given, truth = easy(60)
+    names = ["a", "b", "c"]
+    model = built(warm_up=1)
+    model.fit(images, given, batch_size=16, epochs=1, verbose=0)
+    each = [np.float64(network(images)) for network in model.networks]
+    shares = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in each]
+    right = sum(shares).argmax(axis=1) == truth
+    record = model.epoch_record(np.arange(60), given, truth, names)
+    for number, phase in enumerate(taken(model, 1), start=1):
+        aside = np.setdiff1d(np.arange(60), phase.labelled)
+        assert record[f"guess_accuracy_{number}"] == pytest.approx(right[aside].mean())
+    again = built(warm_up=1)
+    again.restore_extra_state(model.extra_state())
+    assert again.epoch_record(np.arange(60), given, truth, names) == record
+    assert "guess_accuracy_1" not in model.epoch_record(np.arange(60), given, None, names)
+    plain = built(eactf.TwoNetworks, warm_up=1)  # which does nothing with them
+    plain.fit(images, given, batch_size=16, epochs=1, verbose=0)
+    assert "guess_accuracy_1" not in plain.epoch_record(np.arange(60), given, truth, names)
+
+
 def test_a_division_of_other_samples_or_another_epoch_is_made_anew(eagerly):
     images, given, _ = easy(20)
     model = built(eactf.TwoNetworks, warm_up=1, loss_history=3)
@@ -336,6 +360,25 @@ def test_a_division_of_other_samples_or_another_epoch_is_made_anew(eagerly):
     assert (model.division.epoch, len(model.division.ids)) == (4, 10)
     model.fit(images[:10], given[:10], batch_size=8, initial_epoch=7, epochs=8, verbose=0)
     assert model.division.epoch == 8
+
+
+@pytest.mark.parametrize("other", ["images", "labels"])
+def test_other_samples_of_the_same_number_are_divided_anew(eagerly, other):
+    """Without ids there are only images and labels to tell them by."""
+    images, given, _ = easy(20)
+    settings = {"batch_size": 8, "initial_epoch": 2, "epochs": 3, "verbose": 0}
+    model = built(eactf.TwoNetworks, warm_up=1)
+    model.fit(images, given, **{**settings, "initial_epoch": 0, "epochs": 2})
+    made, divide = [], model.divide
+    model.divide = lambda rows, epoch: made.append(epoch) or divide(rows, epoch)
+    state = model.state()
+    model.fit(images.copy(), list(given), **settings)
+    assert made == [3]
+    model.restore(state)
+    samples = {"images": images, "labels": given}
+    samples[other] = samples[other][::-1]
+    model.fit(*samples.values(), **settings)
+    assert made == [3, 2, 3]
 
 
 def test_callbacks_see_the_pass_between_epochs_and_may_stop_it(eagerly):

@@ -73,6 +73,25 @@ def test_margins_are_of_a_networks_own_predictions_of_what_it_is_trained_on(tiny
 
 
 @every_step_by_itself
+def test_the_record_says_which_guesses_are_sure_and_how_many_are_right(tiny_classifier, faces):
+    images, labels = faces(COUNT)
+    model = built(tiny_classifier(), margin_floor=0.45, warm_up=1, least_of_each_class=0)
+    model.fit(images, labels, batch_size=BATCH, verbose=0)
+    truth = np.roll(labels, 1)
+    record = model.epoch_record(np.arange(COUNT), labels, truth, "abc")
+    for number, own in enumerate(model.networks):
+        aside = np.setdiff1d(np.arange(COUNT), model.phases(1, model.rows)[number].labelled)
+        shares = eactf.margins.probabilities(own(images).numpy()[aside])
+        guessed, margins = shares.argmax(axis=1), np.array(model.margins)[number]
+        sure, right = shares.max(axis=1) >= margins[guessed], guessed == truth[aside]
+        assert record[f"guess_accuracy_{number + 1}"] == pytest.approx(right.mean())
+        expected = right[sure].mean() if sure.any() else None
+        assert record[f"sure_accuracy_{number + 1}"] == expected
+        for label, share in enumerate(record[f"sure_per_class_{number + 1}"].values()):
+            assert share == (sure[guessed == label].mean() if (guessed == label).any() else None)
+
+
+@every_step_by_itself
 def test_where_every_label_is_kept_the_labelled_images_are_guessed(tiny_classifier, faces):
     model = built(tiny_classifier(), thresholds="fixed", floor=0.0, least_of_each_class=COUNT)
     images, labels = faces(COUNT)
@@ -106,6 +125,17 @@ def test_two_devices_take_the_step_of_one_where_one_of_them_has_no_labelled_samp
     for move, other in zip(moved, others, strict=True):
         np.testing.assert_allclose(other, move, rtol=1e-3, atol=1e-6)
     assert max(np.abs(move).max() for move in moved) > 1e-3
+
+
+def test_xla_takes_the_step_of_a_graph(tiny_classifier, faces):
+    ends = []
+    for compiled in (False, True):
+        model = divided(built(tiny_classifier(), margin_floor=0.62), *faces(COUNT))
+        model.compile(optimizer=eactf.optimizers.SGD(0.05), jit_compile=compiled)
+        model.try_step(model.phases(1, model.rows)[1])
+        ends.append([np.array(variable.numpy()) for variable in model.networks[1].variables])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
 
 
 def test_settings_of_guesses_are_refused_where_nothing_is_guessed(tiny_classifier):

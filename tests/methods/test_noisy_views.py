@@ -18,6 +18,8 @@ ONE_VIEW = {
     "scn": (eactf.SCN, {"relabel_epoch": None}),
     "rul": (eactf.RUL, {"embedding": 4}),
     "co_teaching": (eactf.CoTeaching, {}),
+    "dividemix": (eactf.DivideMix, {}),
+    "two_networks": (eactf.TwoNetworks, {}),
 }
 every_one_view = pytest.mark.parametrize("method, settings", ONE_VIEW.values(), ids=ONE_VIEW)
 EVERY = {"eac": (eactf.EAC, {}), **ONE_VIEW}
@@ -124,9 +126,10 @@ def test_noise_comes_before_erasing(tiny_classifier, method, settings):
 @every_one_view
 def test_without_noise_the_view_is_erased_and_mirrored_as_ever(tiny_classifier, method, settings):
     images = tinted(200, size=16)
-    if method is eactf.CoTeaching:  # which does neither unless it is told to
-        plain = method(tiny_classifier(size=16))
-        np.testing.assert_array_equal(plain.make_views(images), images)
+    plain = method(tiny_classifier(size=16), **settings)
+    if plain.erasing.probability == 0.0:  # two networks: not unless they are told to
+        if method is eactf.CoTeaching:
+            np.testing.assert_array_equal(plain.make_views(images), images)
         settings = {"erasing": eactf.Erasing(), "flip_probability": 0.5}
     model = method(tiny_classifier(size=16), seed=3, **settings)
     assert model.augmentation == eactf.Views()

@@ -62,6 +62,9 @@ class Case:
     def variables(self, model):
         return model.trainable_variables
 
+    def step(self, model, columns):
+        return model.train_step(columns)
+
     def prepare(self, model, data):
         self.frozen = model.head.kernel.numpy().astype("float64")
 
@@ -172,6 +175,57 @@ class CoTeaching(Case):
         return np.mean([weighted(own[rows], weights[rows]) for own, rows in pairs])
 
 
+class WarmUp(CrossEntropy):
+    """The first network's, on all labels."""
+
+    method, settings = eactf.DivideMix, {"flip_probability": 0.0}
+
+    def variables(self, model):
+        return model.networks[0].trainable_variables
+
+
+class Kept(WarmUp):
+    """The report's: labels that are kept, and a penalty that looks at none."""
+
+    method = eactf.TwoNetworks
+
+    def step(self, model, columns):
+        none = columns[0][:0], columns[2][:0]
+        return model.train_step((columns, tf.ones(5), none))
+
+    def loss(self, images, weights, offset, *network):
+        conv, bias, kernel, base = network
+        logits = maps_of(images, conv, bias).mean(axis=(1, 2)) @ kernel + base
+        powers = np.exp(logits)
+        mean = (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
+        return super().loss(images, weights, offset, *network) + np.log(1 / 3 / mean).mean()
+
+
+LABELLED_ALONE = {
+    "augmentation": eactf.Views(),
+    "flip_probability": 0.0,
+    "dropout": 0.0,
+    "normalized": False,
+    "shrink": 0.0,
+    "labelled_weight": 1.0,
+    "unlabelled_weight": 0.0,
+    "low_confidence": "none",
+    "strong_operations": 0,
+}
+
+
+class Labelled(CrossEntropy):
+    """Ada-CM's labelled images; the others weigh nothing here."""
+
+    method, settings = eactf.AdaCM, LABELLED_ALONE
+
+    def variables(self, model):
+        return model.trained_classifier.trainable_variables
+
+    def step(self, model, columns):
+        return model.train_step((columns, tf.ones(5), (columns[0], columns[2])))
+
+
 CASES = {
     "cross-entropy": CrossEntropy(),
     "eac": Eac(),
@@ -180,6 +234,9 @@ CASES = {
     "scn": Scn(),
     "rul": Rul(),
     "co-teaching": CoTeaching(),
+    "dividemix": WarmUp(),
+    "two-networks": Kept(),
+    "ada-cm": Labelled(),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -208,7 +265,7 @@ def check_step(model, case, images, columns, weights, offset=0.0):
 
     expected = loss(before)
     slopes = list(gradients(loss, before))
-    logs = model.train_step(columns)
+    logs = case.step(model, columns)
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-4)
     after = [variable.numpy() for variable in variables]
     for index, place, slope in slopes:
@@ -258,7 +315,7 @@ def test_equal_weights_are_no_weights_to_the_last_bit(tiny_classifier, faces, ca
     ends = []
     for more in ((), (np.ones(5, "float32"),), (np.ones(5, "int64"),)):
         model = case.build(tiny_classifier(norm=False))
-        logs = model.train_step(columns_of(images, *more))
+        logs = case.step(model, columns_of(images, *more))
         ends.append([float(logs["loss"]), *(v.numpy() for v in case.variables(model))])
     for other in ends[1:]:
         for one, same in zip(ends[0], other, strict=True):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import eactf
+from eactf.methods.planned import PlannedMethod
 from eactf.methods.weights import class_weights
 
 WHOLE = eactf.Erasing(probability=0.0)
@@ -154,6 +155,12 @@ METHODS = {
     "scn": (eactf.SCN, {"ids": np.arange(100, 132), "relabel_epoch": 1, "relabel_margin": 0.02}),
     "rul": (eactf.RUL, {"embedding": 4, "head_rate": 3.0}),
     "co-teaching": (eactf.CoTeaching, {"forget_rate": 0.4, "gradual": 0}),
+    # Batches of 31 and 1, after the warm-up too: every label is kept.
+    "two-networks": (eactf.TwoNetworks, {"least_of_each_class": 32}),
+    "ada-cm": (
+        eactf.AdaCM,
+        {"labelled_per_class": 5, "steps_per_epoch": 2, "scale": 9.0, "strong_operations": 0},
+    ),
 }
 
 
@@ -176,8 +183,9 @@ def test_two_devices_weigh_as_one(tiny_classifier, faces, two_devices, method, s
                 weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="right")],
             )
         before = [variable.numpy() for variable in model.trainable_variables]
+        planned = {"batch_size": 31} if isinstance(model, PlannedMethod) else {}
         logs = model.fit(
-            data, class_weight={0: 5.0, 1: 0.25}, shuffle=False, epochs=2, verbose=0
+            data, class_weight={0: 5.0, 1: 0.25}, shuffle=False, epochs=2, verbose=0, **planned
         ).history
         judged = model.evaluate(data, verbose=0, return_dict=True)
         moves = np.concatenate(

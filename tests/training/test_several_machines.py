@@ -21,7 +21,7 @@ from eactf.errors import DataError, UsageError
 SCRIPT = Path(__file__).parents[1] / "several_workers.py"
 ALL = (
     *("eac", "cross_entropy", "attention_consistency", "scn", "rul", "co_teaching"),
-    *("two_networks", "dividemix"),
+    *("two_networks", "dividemix", "ada_cm"),
 )
 SMALL = (
     "data.drawn.train=480",
@@ -76,10 +76,11 @@ def one():
     return trained(ALONE, ALL)
 
 
+@pytest.mark.timeout(600)  # the graphs of every method, twice: minutes on a machine that is busy
 @pytest.mark.parametrize("count, names", [(2, ALL), (3, ("scn",))])
 def test_several_processes_train_and_judge_as_one(start, tmp_path, one, count, names):
     for process in start(count, "methods", "out.npz", *names):
-        told = process.communicate(timeout=200)
+        told = process.communicate(timeout=400)
         assert process.returncode == 0, told[1][-2000:]
     with np.load(tmp_path / "out.npz") as found:
         several = dict(found)
