@@ -6,6 +6,7 @@ an uninterrupted one sees, which `shuffle()` does not give. Images stay uint8 un
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ __all__ = [
     "steps_per_epoch",
     "training_batches",
 ]
+
+Labels = np.ndarray | Mapping[str, np.ndarray]
+"""A row a sample, or several columns of rows by name."""
 
 _IN_MEMORY_BYTES = 2 * 2**30
 """Images up to this size are gathered by TensorFlow from memory; larger ones from the file."""
@@ -84,6 +88,7 @@ def training_batches(
     balance_from: int = 1,
     first_step: int = 0,
     share: Share | None = None,
+    labels: Labels | None = None,
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` of epoch `first_epoch`, the next one, and so on without end.
 
@@ -93,7 +98,8 @@ def training_batches(
     `(n,)` int64 or, where the samples have soft labels, `(n, classes)` float32, ids `(n,)` int32.
     The last batch of an epoch may be smaller. With a `balance` (`data.balance`) an epoch has some
     samples several times and others not at all, from the epoch `balance_from` on, counted from 1.
-    With a `share` only that of each batch is read.
+    With a `share` only that of each batch is read. Other `labels`, a row a sample, or several by
+    name for methods that are taught them, stand where they are given in the place of the samples'.
     """
     count = len(samples)
 
@@ -109,7 +115,7 @@ def training_batches(
     batches = tf.data.Dataset.range(first_epoch, _NO_END).flat_map(order).skip(first_step)
     if share is not None:
         batches = share.of_each(batches)
-    return _gathered(batches, ImageSource(samples, form))
+    return _gathered(batches, ImageSource(samples, form, labels))
 
 
 def evaluation_batches(
@@ -117,7 +123,7 @@ def evaluation_batches(
     form: ImageForm,
     *,
     batch_size: int,
-    labels: np.ndarray | None = None,
+    labels: Labels | None = None,
     share: Share | None = None,
 ) -> tf.data.Dataset:
     """Batches `(image, label, id)` once, in stored order; `labels` default to the given ones.
@@ -157,20 +163,22 @@ class ImageSource:
     """The samples of a split as a network takes them, found by their positions.
 
     `labels` default to the soft labels of the samples, where they have any, else to the given ones.
+    Several by name come by name.
     """
 
-    def __init__(self, samples: Samples, form: ImageForm, labels: np.ndarray | None = None) -> None:
+    def __init__(self, samples: Samples, form: ImageForm, labels: Labels | None = None) -> None:
         if labels is None:
             labels = samples.given if samples.targets is None else samples.targets
         self._gather, self._form = _image_gatherer(samples.images), form
         with tf.device("CPU:0"):
-            self._labels = tf.constant(labels)
+            self._labels = tf.nest.map_structure(tf.constant, labels)
             self._ids = tf.constant(samples.ids.astype(np.int32))
 
     def take(self, rows: Any) -> tuple[Any, Any, Any]:
         """Image, label and id of the samples at positions `(n,)`."""
         images = _formed(self._gather(rows), self._form)
-        return images, tf.gather(self._labels, rows), tf.gather(self._ids, rows)
+        labels = tf.nest.map_structure(lambda column: tf.gather(column, rows), self._labels)
+        return images, labels, tf.gather(self._ids, rows)
 
 
 def _gathered(batches: Any, source: ImageSource) -> Any:

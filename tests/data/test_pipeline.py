@@ -156,3 +156,18 @@ def test_images_too_large_for_memory_are_read_from_the_file_alike(monkeypatch, t
             for batch, other in zip(taken(batches, 4), expected, strict=True):
                 for one, two in zip(batch, other, strict=True):
                     np.testing.assert_array_equal(one, two)
+
+
+def test_several_labels_of_a_sample_come_by_name_with_its_id():
+    valence = np.linspace(-1, 1, 10, dtype="float32")
+    data = samples(values={"valence": valence})
+    given = {"expression": data.given, **data.values}
+    for batches in (
+        training_batches(data, FORM, batch_size=4, seed=5, labels=given),
+        evaluation_batches(data, FORM, batch_size=4, labels=given),
+    ):
+        for _, labels, ids in batches.take(3):
+            rows = (ids.numpy() - 100) // 7
+            assert list(labels) == ["expression", "valence"]
+            np.testing.assert_array_equal(labels["expression"], data.given[rows])
+            np.testing.assert_array_equal(labels["valence"], valence[rows])
