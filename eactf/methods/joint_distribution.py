@@ -177,9 +177,9 @@ class JointDistribution(MultiTask):
         super().compile(optimizer, **settings)
         if _plain(self.optimizer).use_ema:
             raise ValueError(f"{type(self).__name__} takes no optimizer with use_ema")
-        kind, config = type(self.optimizer), self.optimizer.get_config()
-        self.joint_optimizer = kind.from_config(config)
-        self.discriminator_optimizer = kind.from_config(config)
+        self.joint_optimizer, self.discriminator_optimizer = (
+            type(self.optimizer).from_config(self.optimizer.get_config()) for _ in range(2)
+        )
         self.build_optimizers()
 
     def build_optimizers(self) -> None:

@@ -202,6 +202,16 @@ def test_a_last_batch_of_one_and_labels_that_are_missing_stay_finite():
         assert all(np.isfinite(array).all() for array in trained(network))
 
 
+def test_half_precision_scales_the_loss_of_each_optimizer():
+    made = encoder(32, HEADS, **FORM, dtype="mixed_float16")
+    model = eactf.JointDistribution(made, values=VALUES, **small_players())
+    model.compile(optimizer=eactf.optimizers.SGD(0.05))
+    assert len({id(optimizer) for optimizer in model.optimizers}) == 3
+    for optimizer in model.optimizers:
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert all(np.isfinite(value) for value in step(model, *batch_of(3)).values())
+
+
 def test_noise_depends_on_the_sample_alone():
     model, (images, labels) = built(dropout=0.5), batch_of(4)
 
