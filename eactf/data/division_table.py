@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from eactf.foreign import reason_of
+
 __all__ = ["kept_by_all"]
 
 
@@ -27,7 +29,7 @@ def kept_by_all(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             "its labels, such as one of TwoNetworks, or its division.csv"
         ) from reason
     except (UnicodeDecodeError, csv.Error) as reason:
-        raise ValueError(f"{table} is no table of text: {reason}") from reason
+        raise ValueError(f"{table} is no table of text: {reason_of(reason)}") from reason
 
 
 def _read(table: Path, rows: csv.DictReader[str]) -> tuple[np.ndarray, np.ndarray]:

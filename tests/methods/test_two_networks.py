@@ -226,7 +226,7 @@ def test_next_to_nothing_labelled_or_unlabelled_is_trained_on(eagerly, change, c
         ({"beta": 1.5}, "beta"),
         ({"floor": -0.1}, "floor"),
         ({"least_of_each_class": -1}, "least_of_each_class"),
-        ({"unlabelled": "ada_cm"}, "unlabelled"),
+        ({"unlabelled": "guessed"}, "unlabelled"),
         ({"warm_up": 0}, "warm_up"),
     ],
 )
