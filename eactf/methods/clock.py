@@ -126,7 +126,12 @@ class ClockedModel(ReplicatedModel):
     def _places(self, batch: Batch) -> Tensor:
         """Keys for samples that ids do not tell apart: the step and the place in the batch."""
         place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
-        return place + ops.cast(self.optimizer.iterations, "int32") * 65_536
+        return place + ops.cast(self.running_optimizer.iterations, "int32") * 65_536
+
+    @property
+    def running_optimizer(self) -> Any:
+        """The optimizer whose steps the clock counts: that of the running step."""
+        return self.optimizer
 
     def _start_epoch(self, epoch: int, steps: int | None) -> None:
         self.epoch.assign(epoch)

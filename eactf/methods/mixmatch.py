@@ -85,7 +85,7 @@ class MixingMethod(DividingMethod):
 
         def objective() -> tuple[Tensor, Any]:
             own_logits = self._padded_logits(mixed.rows, training=True)
-            logits = self._spread(own_logits, mixed.places, mixed.total)
+            logits = self.put_together(own_logits, mixed.places, mixed.total)
             loss, parts = self.mixed_loss(logits, mixed, weight, prior)
             # A device may have unlabelled rows and a blank labelled one.
             with weighing_rows(self._row_weight(labelled.share)):
@@ -231,14 +231,6 @@ class MixingMethod(DividingMethod):
         for variable, value in zip(kept, before, strict=True):
             variable.assign(ops.where(ops.shape(rows)[0] > 0, variable, value))
         return found
-
-    def _spread(self, rows: Tensor, places: Tensor, total: Tensor) -> Tensor:
-        """This replica's rows and all others', each in its place among `total`."""
-        if self._replicas() == 1:
-            return rows
-        shape = tf.concat([[total], tf.shape(rows)[1:]], axis=0)
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce("sum", tf.scatter_nd(places[:, None], rows, shape))
 
     def mixing_config(self) -> dict[str, Any]:
         """The settings that `start_mixing` took."""

@@ -41,6 +41,7 @@ class PlannedMethod(Method):
         self.trained = 0
         self.rows: TrainingRows | None = None
         self._phases: Sequence[Phase] = ()
+        self._planned_epoch = 0
         self._taken = 0
         self._watchers = keras.callbacks.CallbackList()
 
@@ -70,16 +71,27 @@ class PlannedMethod(Method):
 
     def steps_in(self, epoch: int) -> int:
         """The steps of the next epoch to be trained, whose number from 0 is `epoch`."""
-        return sum(phase.steps for phase in self.phases(epoch, self._attached()))
+        return sum(phase.steps for phase in self._planned(epoch))
 
     def images_in(self, epoch: int) -> int:
         """How many images the steps of that epoch take."""
-        return sum(phase.images for phase in self.phases(epoch, self._attached()))
+        return sum(phase.images for phase in self._planned(epoch))
+
+    def _planned(self, epoch: int) -> Sequence[Phase]:
+        """The phases of an epoch, of the running one as they are: orders of all samples cost."""
+        if self._phases and epoch == self._planned_epoch:
+            return self._phases
+        return self.phases(epoch, self._attached())
+
+    @property
+    def running_optimizer(self) -> Any:
+        """That of the network that is trained."""
+        return self.optimizers[self.trained]
 
     @property
     def progress(self) -> Tensor:
         """As every method's; the fraction is that of the running phase."""
-        done = ops.cast(self.optimizers[self.trained].iterations, "int32") - self._phase_start.value
+        done = ops.cast(self.running_optimizer.iterations, "int32") - self._phase_start.value
         steps = ops.cast(self._phase_steps.value, "float32")
         fraction = ops.cast(done, "float32") / ops.maximum(steps, 1.0)
         epochs = ops.cast(self.epoch.value, "float32") + ops.minimum(fraction, 1.0)
@@ -182,7 +194,7 @@ class PlannedMethod(Method):
         settings: dict[str, Any],
         steps: int,
     ) -> None:
-        self._phases, self._taken = phases, first_step
+        self._phases, self._planned_epoch, self._taken = phases, epoch, first_step
         # Past `Method.fit`, whose part is done for all epochs above.
         keras.Model.fit(
             self,
@@ -271,11 +283,6 @@ class PlannedMethod(Method):
         nothing = ops.zeros_like(ids)
         unlabelled = replace(self.unpack((images, nothing, ids)), ids=None)
         return labelled, ops.cast(clean, "float32"), unlabelled
-
-    def _places(self, batch: Batch) -> Tensor:
-        """As every method's, by the steps of the network that is trained."""
-        place = batch.first + ops.arange(ops.shape(batch.images)[0], dtype="int32")
-        return place + ops.cast(self.optimizers[self.trained].iterations, "int32") * 65_536
 
     def _label_form(self, iterator: Any) -> Any:
         labels = self._attached().labels

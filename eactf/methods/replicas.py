@@ -33,11 +33,17 @@ class ReplicatedModel(keras.Model):
         own = batch.real(rows)
         if self._replicas() == 1:
             return own
-        context = tf.distribute.get_replica_context()
-        total = context.all_reduce("sum", batch.count)
+        total = tf.distribute.get_replica_context().all_reduce("sum", batch.count)
         places = batch.first + ops.arange(batch.count, dtype="int32")
-        shape = tf.concat([[total], tf.shape(own)[1:]], axis=0)
-        return context.all_reduce("sum", tf.scatter_nd(places[:, None], own, shape))
+        return self.put_together(own, places, total)
+
+    def put_together(self, rows: Tensor, places: Tensor, total: Tensor) -> Tensor:
+        """This replica's `rows` and all others', each in its place `(n,)` among `total`."""
+        if self._replicas() == 1:
+            return rows
+        shape = tf.concat([[total], tf.shape(rows)[1:]], axis=0)
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce("sum", tf.scatter_nd(places[:, None], rows, shape))
 
     def own_places(self, batch: Batch, total: Tensor) -> Tensor:
         """Where this replica's rows stand in the global batch of `total` rows, `(n,)` int32.
