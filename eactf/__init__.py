@@ -58,8 +58,6 @@ __all__ = [
 _HOMES = {
     **{class_name: f"eactf.methods.{name}" for name, class_name in METHODS.items()},
     "Erasing": "eactf.methods.views",
-    "JointDistribution": "eactf.methods.joint_distribution",
-    "MultiTask": "eactf.methods.multi_task",
     "Views": "eactf.methods.views",
     "build_classifier": "eactf.nn.classifier",
 }

@@ -18,5 +18,7 @@ METHODS = {
     "two_networks": "TwoNetworks",
     "ada_cm": "AdaCM",
     "co_teaching": "CoTeaching",
+    "multi_task": "MultiTask",
+    "joint_distribution": "JointDistribution",
 }
 """The class of each method; the first is what a recipe trains that names none."""

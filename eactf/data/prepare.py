@@ -136,6 +136,8 @@ def _add_noise(
         path=Path(noise.path) if noise.kind == "file" and noise.path is not None else None,
         matrix=None if matrix is None else np.asarray(matrix),
         strength=noise.strength if noise.kind == "machine" else None,
+        values=noise.kind == "machine" and noise.values,
+        rates=noise.annotators,
         base=noise.base,
         file_classes=noise.classes,
         most_wrong=noise.most_wrong,

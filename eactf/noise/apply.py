@@ -12,10 +12,15 @@ from eactf.errors import DataError, UsageError
 from eactf.noise.draw import KINDS, draw_noise
 from eactf.noise.files import RAF_CLASSES, NoiseFile, read_noise_file, stem
 from eactf.noise.machine import machine_law
+from eactf.noise.machine_values import value_by_machine
 from eactf.noise.manifest import NoiseManifest
 from eactf.packed.records import Samples
+from eactf.packed.values import AFFECT
 
 __all__ = ["apply_noise"]
+
+_SEEDS_APART = 1 << 32
+"""Each annotator's draws have a seed that is no recipe's: those go to 2**32."""
 
 
 def apply_noise(
@@ -29,6 +34,8 @@ def apply_noise(
     seed: int = 0,
     matrix: np.ndarray | None = None,
     strength: float | None = None,
+    values: bool = False,
+    rates: Sequence[float] = (),
     labels_name: str | None = None,
     path: str | Path | None = None,
     base: int | None = None,
@@ -38,7 +45,10 @@ def apply_noise(
     """`samples` with noisy `given` labels, and the record of them.
 
     `symmetric`, `pair` and `matrix` draw, see `draw_noise`; `machine` draws from `machine_law` at
-    `strength`, 1 where None. `human` takes the label set
+    `strength`, 1 where None, and with `values` valence and arousal as well, where the samples have
+    them (`value_by_machine`). `annotators` are as many as there are `rates`: each draws that share
+    of the labels anew among all classes, the first's are the given labels and the others' the label
+    sets `annotator2`, `annotator3`, ... `human` takes the label set
     `labels_name`; samples that have no label there are left out (`manifest.dropped`). `file` takes
     the label file `path`, matched by name, its labels counting from `base` (None: told by the file)
     in the order of `file_classes`, the data's own where None; where more than the share
@@ -56,6 +66,8 @@ def apply_noise(
         samples, given = _from_label_set(samples, labels_name)
     elif kind == "file":
         given = _from_file(samples, class_names, path, base, file_classes, most_wrong)
+    elif kind == "annotators":
+        samples, given = _by_annotators(samples, len(class_names), rates, seed)
     else:
         if kind == "machine":
             matrix = machine_law(class_names, 1.0 if strength is None else strength)
@@ -72,11 +84,40 @@ def apply_noise(
         )
     clean = samples.given if samples.clean is None else samples.clean
     noisy = replace(samples, given=given, clean=clean, targets=None)
+    if values and any(name in samples.values for name in AFFECT):
+        noisy = value_by_machine(
+            noisy, given, class_names, seed=seed, strength=1.0 if strength is None else strength
+        )
     requested = None if kind in ("human", "file") else rate
     manifest = NoiseManifest(
         tuple(class_names), noisy.ids, given, clean, kind, requested, total - len(noisy)
     )
     return noisy, manifest
+
+
+def _by_annotators(
+    samples: Samples, classes: int, rates: Sequence[float], seed: int
+) -> tuple[Samples, np.ndarray]:
+    """The samples with the label sets of all annotators but the first, and the first's labels."""
+    if not rates:
+        raise UsageError("noise of kind 'annotators' needs a rate for each of them")
+    drawn = [
+        draw_noise(
+            samples.given,
+            samples.ids,
+            classes,
+            kind="symmetric",
+            rate=rate,
+            include_true=True,
+            seed=seed + number * _SEEDS_APART,
+        )
+        for number, rate in enumerate(rates)
+    ]
+    others = {f"annotator{number}": labels for number, labels in enumerate(drawn[1:], start=2)}
+    taken = [name for name in others if name in samples.labels]
+    if taken:
+        raise DataError(f"the data has a label set {taken[0]!r} already, which would be lost")
+    return replace(samples, labels={**samples.labels, **others}), drawn[0]
 
 
 def _refuse_foreign(

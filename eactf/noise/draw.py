@@ -15,10 +15,10 @@ from eactf.packed.hashing import uniform
 
 __all__ = ["COUNTS", "KINDS", "draw_noise", "noise_matrix", "realised_rate"]
 
-KINDS = ("symmetric", "pair", "matrix", "machine", "human", "file")
+KINDS = ("symmetric", "pair", "matrix", "machine", "annotators", "human", "file")
 """The kinds of noise; `human` and `file` take labels that exist, see `apply_noise`.
 
-`machine` is drawn as `matrix` from `machine_law`.
+`machine` is drawn as `matrix` from `machine_law`, `annotators` as `symmetric` among all classes.
 """
 
 COUNTS = ("bernoulli", "exact")

@@ -21,7 +21,7 @@ from eactf.packed.hashing import uniform
 from eactf.packed.records import Samples
 from eactf.packed.values import AFFECT
 
-__all__ = ["MACHINE_VALUES", "label_by_machine", "machine_values"]
+__all__ = ["MACHINE_VALUES", "label_by_machine", "machine_values", "value_by_machine"]
 
 MACHINE_VALUES: Final = {
     "human": (
@@ -112,16 +112,29 @@ def label_by_machine(
     machine = draw_noise(
         labels, samples.ids, len(class_names), kind="matrix", seed=seed, matrix=law
     )
+    labelled = replace(samples, labels={**samples.labels, "machine": machine})
+    return value_by_machine(labelled, machine, class_names, seed=seed, strength=strength)
+
+
+def value_by_machine(
+    samples: Samples,
+    machine: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    seed: int = 0,
+    strength: float = 1.0,
+) -> Samples:
+    """`samples` with valence and arousal as a machine gives them that labels them `machine` `(n,)`.
+
+    Values that were there are kept as `clean_valence` and `clean_arousal`, but where those are
+    there already. Raises what `machine_values` does.
+    """
     true = {name: samples.values[name] for name in AFFECT if name in samples.values}
     drawn = machine_values(
         machine, class_names, samples.ids, seed=seed, true=true or None, strength=strength
     )
     kept = {f"clean_{name}": values for name, values in true.items()}
-    return replace(
-        samples,
-        labels={**samples.labels, "machine": machine},
-        values={**samples.values, **drawn, **kept},
-    )
+    return replace(samples, values={**kept, **samples.values, **drawn})
 
 
 def _figures(class_names: Sequence[str], given: str) -> np.ndarray:

@@ -158,8 +158,8 @@ def _sources(recipe: Recipe, layers: Layers) -> dict[str, str]:
     settled = settled_by_preset(recipe)
     sources = {}
     for path, _ in leaf_values(recipe):
-        if path in layers.settings:
-            sources[dotted(path)] = layers.settings[path].where
+        if any(other[: len(path)] == path for other in layers.settings):
+            sources[dotted(path)] = layers.where(path)
         else:
             sources[dotted(path)] = "noise.preset" if path in settled else DEFAULT
     return sources

@@ -17,7 +17,17 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
 
 from eactf.method_names import METHODS
 from eactf.only import Only
-from eactf.recipe.sections import Conflict, Expected, Names, Pair, Section, whole_number
+from eactf.recipe.sections import (
+    Conflict,
+    Expected,
+    Names,
+    NamesByName,
+    NumbersByName,
+    Pair,
+    Section,
+    Table,
+    whole_number,
+)
 from eactf.recipe.signatures import Argument, read_constructor
 
 __all__ = [
@@ -27,6 +37,7 @@ __all__ = [
     "ErasingSettings",
     "Method",
     "MethodSettings",
+    "TaskSettings",
     "method_name",
 ]
 
@@ -113,6 +124,7 @@ class MirroringSettings(Section):
     )
 
     def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
         # An image is mirrored or noisy, never both: one draw decides.
         noise = getattr(self, "pixel_noise", 0.0)
         if self.flip_probability + noise > 1:
@@ -123,11 +135,77 @@ class MirroringSettings(Section):
             yield Conflict("pixel_noise", "out of range", advice)
 
 
+class TaskSettings(Section):
+    """Of methods that train an `encoder`: the labels of several kinds that it learns."""
+
+    label: str = Field(
+        default="label",
+        min_length=1,
+        description="what the class labels are called, of which the result is: the name of their "
+        "head in encoder.keras",
+    )
+    label_sets: Names = Field(
+        default=(), description="further label sets of the data to learn, a head each"
+    )
+    values: NamesByName = Field(
+        default_factory=Table,
+        description="the data's continuous targets to learn, by the name of their head, such as "
+        "{affect: [valence, arousal]}",
+    )
+    task_weights: NumbersByName = Field(
+        default_factory=Table,
+        description="how much each head's loss counts; 1 where it is not named",
+    )
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of all heads."""
+        return (self.label, *self.label_sets, *self.values)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
+        columns = [*self.heads, *(name for names in self.values.values() for name in names)]
+        twice = [name for name in columns if columns.count(name) > 1]
+        if twice:
+            yield Conflict("values", "given twice", f"two heads or targets are called {twice[0]}")
+        empty = [name for name, columns in self.values.items() if not columns]
+        if empty:
+            yield Conflict("values", "out of range", f"the head {empty[0]} has no target")
+        for name, weight in self.task_weights.items():
+            if name not in self.heads:
+                advice = f"there is no head {name}; there are {', '.join(self.heads)}"
+                yield Conflict("task_weights", "unknown name", advice)
+            elif weight < 0:
+                yield Conflict("task_weights", "out of range", f"{name}: expected a number >= 0")
+
+
+class ScoreSettings(Section):
+    """Of methods that take `score_weights`: what a discriminator's scores count."""
+
+    score_weights: NumbersByName = Field(
+        default_factory=Table,
+        description="weights of the discriminator's scores (gamma): image, noise, joint and each "
+        "head; 1 where one is not named",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
+        known = ("image", "noise", *getattr(self, "heads", ()), "joint")
+        for name, weight in self.score_weights.items():
+            if name not in known:
+                advice = f"there is no score {name}; there are {', '.join(known)}"
+                yield Conflict("score_weights", "unknown name", advice)
+            elif weight < 0:
+                yield Conflict("score_weights", "out of range", f"{name}: expected a number >= 0")
+
+
 _SHARED: dict[str, type[Section]] = {
     "augmentation": AugmentedSettings,
     "prior_adjustment": AdjustedSettings,
     "erasing": ErasingSettings,
     "flip_probability": MirroringSettings,
+    "encoder": TaskSettings,
+    "score_weights": ScoreSettings,
 }
 """The settings behind arguments that several methods take."""
 
@@ -149,8 +227,9 @@ def _settings_of(name: str, class_name: str) -> type[MethodSettings]:
     if constructor.defaults.get("flip_probability") == "0.0":
         about = "share of the training images mirrored"
         fields["flip_probability"] = (float, Field(default=0.0, ge=0, le=1, description=about))
+    told = {*_GIVEN, *_SHARED, *(key for kind in shared for key in kind.model_fields)}
     for argument in constructor.arguments:
-        if argument.name not in _SHARED and argument.name not in _GIVEN:
+        if argument.name not in told:
             fields[argument.name] = _field(argument)
     # Keys of later bases come first.
     bases: Any = (*reversed(shared), MethodSettings)

@@ -104,7 +104,10 @@ def _advice(path: KeyPath, value: Any, error: ErrorDetails, layers: Layers) -> s
         return str(stated)
     method = method_name(layers.tree().get("method", {}))
     name = path[-1] if kind == "out of range" else ""
-    text = f"expected {expected(path, method=method, name=name)}"
+    accepted = expected(path, method=method, name=name)
+    # A key of the user's own, within a value that is a mapping.
+    accepted = accepted or expected(path[:-1], method=method)
+    text = f"expected {accepted}"
     field = _field(path)
     hint = _hint(value, field) if field else ""
     return f"{text}; {hint}" if hint else text

@@ -1,23 +1,24 @@
 """The schema defines every key of a recipe: its type, its range, its default and what it does.
 
-Those of the methods stand in `method_settings.py`.
+Those of the methods stand in `method_settings.py`, those of label noise in `noise_settings.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from eactf.only import Only
-from eactf.recipe.method_settings import SETTINGS, Method
+from eactf.recipe.method_settings import SETTINGS, Method, TaskSettings
+from eactf.recipe.noise_settings import PRESETS, NoiseSettings
 from eactf.recipe.sections import (
     Conflict,
     Expected,
-    Names,
     Section,
+    Seed,
     as_tuple,
     refuse,
     whole_number,
@@ -37,20 +38,6 @@ __all__ = [
     "seconds_of",
 ]
 
-LARGEST_SEED = 2**31 - 1
-"""Seeds fit a signed 32-bit integer, so that they reach any device and any generator unchanged."""
-
-PRESETS: Mapping[str, Mapping[str, object]] = {
-    "paper-eac": {"kind": "symmetric", "count": "bernoulli", "include_true": False},
-}
-"""Published noise procedures, as the `noise` keys that each of them settles.
-
-`paper-eac`: each label is changed with probability `rate` to one of the other classes, as the noise
-files were made that the EAC authors published (theirs were drawn without a seed: 10.11, 20.36 and
-30.33 % of the labels differ).
-"""
-
-
 _DURATION = re.compile(r"(?=.*[1-9])(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
 
@@ -69,8 +56,6 @@ def _duration(value: Any) -> Any:
     return value
 
 
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-Matrix = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(as_tuple)]
 EpochNumbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)]
 
 
@@ -146,118 +131,37 @@ class DataSettings(Section):
     )
 
 
-class NoiseSettings(Section):
-    """Wrong labels put into the training split, or a label set that has them already."""
-
-    kind: Literal["none", "symmetric", "pair", "matrix", "machine", "human", "file"] = Field(
-        default="none",
-        description="how labels go wrong; machine: as a network that learned elsewhere mislabels"
-        " expressions, human: those of noise.labels, file: of noise.path",
-    )
-    preset: Literal["paper-eac"] | None = Field(
-        default=None, description="a published procedure: sets kind, count and include_true"
-    )
-    rate: Annotated[float, Only("kind", "symmetric", "pair")] = Field(
-        default=0.0, ge=0, lt=1, description="share of the training labels to draw anew"
-    )
-    count: Annotated[Literal["bernoulli", "exact"], Only("kind", "symmetric", "pair")] = Field(
-        default="bernoulli", description="each label by its own draw, or exactly rate * n of them"
-    )
-    include_true: Annotated[bool, Only("kind", "symmetric")] = Field(
-        default=False, description="whether the class drawn may be the true one"
-    )
-    strength: Annotated[float, Only("kind", "machine")] = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="how much of the machine's law: 1 has 22.7 % of RAF-DB's labels wrong, 0 none",
-    )
-    seed: Seed | None = Field(
-        default=None, description="seed of the noise; null: the recipe's seed"
-    )
-    labels: Annotated[str | None, Only("kind", "human"), Expected("name of a label set")] = Field(
-        default=None, min_length=1, description="label set of the packed file to train on"
-    )
-    path: Annotated[str | None, Only("kind", "file", "matrix"), Expected("path of a file")] = Field(
-        default=None, min_length=1, description="a label file, or a noise matrix as JSON"
-    )
-    base: Annotated[int | None, Only("kind", "file")] = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="number of the first class in the label file: 1 (RAF-DB), 0 (SCN); null: 0"
-        " where one of its labels is 0",
-    )
-    classes: Annotated[Names | None, Only("kind", "file")] = Field(
-        default=None,
-        description="the classes in the order of the label file's numbers; null: the data's order",
-    )
-    most_wrong: Annotated[float, Only("kind", "file")] = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="share of the label file's labels that may differ from the data's before its"
-        " numbers are taken to mean other classes",
-    )
-    matrix: Annotated[
-        Matrix | None,
-        Only("kind", "matrix"),
-        Expected("square list of rows, each of probabilities that sum to 1"),
-    ] = Field(default=None, description="row i: how often true class i is given as each class")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _apply_preset(cls, data: Any) -> Any:
-        settled = PRESETS.get(str(data.get("preset")), {}) if isinstance(data, Mapping) else {}
-        return {**settled, **data} if settled else data
-
-    def conflicts(self) -> Iterator[Conflict]:
-        settled = PRESETS[self.preset] if self.preset else {}
-        for key, value in settled.items():
-            if getattr(self, key) != value:
-                advice = f"the preset {self.preset} means {key} = {_plain(value)}; drop one of them"
-                yield Conflict(key, "against preset", advice)
-        if self.kind == "human" and self.labels is None:
-            advice = "name the label set to train on, such as noise.labels: fer2013"
-            yield Conflict("labels", "missing key", advice)
-        if self.kind == "file" and self.path is None:
-            yield Conflict("path", "missing key", "give the label file: noise.path: noise01.txt")
-        if self.kind == "matrix":
-            yield from self._matrix_conflicts()
-
-    def _matrix_conflicts(self) -> Iterator[Conflict]:
-        if (self.matrix is None) == (self.path is None):
-            kind = "missing key" if self.matrix is None else "given twice"
-            advice = "kind matrix takes one of noise.matrix (rows) and noise.path (a JSON file)"
-            yield Conflict("matrix", kind, advice)
-        for number, row in enumerate(self.matrix or (), start=1):
-            fault = _row_fault(row, classes=len(self.matrix or ()))
-            if fault:
-                yield Conflict("matrix", "not a noise matrix", f"row {number} {fault}")
-
-
 class ModelSettings(Section):
     """The classifier: backbone, global average pooling, dense layer."""
 
     backbone: Annotated[
         str,
         Expected(
-            "resnet10 | resnet18 | resnet34 | resnet50 | keras_cv:NAME | keras_applications:NAME"
+            "resnet10 | resnet18 | resnet34 | resnet50 | vgg16 | keras_cv:NAME |"
+            " keras_applications:NAME"
         ),
     ] = Field(
         default="resnet18",
-        pattern=r"^(resnet(10|18|34|50)|(keras_cv|keras[._]applications):[A-Za-z0-9][A-Za-z0-9_./-]*)$",
-        description="the network before pooling",
+        pattern=r"^(resnet(10|18|34|50)|vgg16|(keras_cv|keras[._]applications):[A-Za-z0-9][A-Za-z0-9_./-]*)$",
+        description="the network before pooling; vgg16 is the encoder of multi_task and"
+        " joint_distribution",
     )
     stem: Annotated[Literal["imagenet", "small", "compact"], Only("backbone", "resnet*")] = Field(
         default="imagenet",
         description="first layers; the map is input / 32 (imagenet), / 16 (compact), / 8 (small)",
     )
-    width: Annotated[int, Only("backbone", "resnet*")] = Field(
+    width: Annotated[int, Only("backbone", "resnet*", "vgg16")] = Field(
         default=64,
         ge=4,
         le=256,
         description="channels of the first stage; the last has 8 times as many",
+    )
+    features: Annotated[int, Only("backbone", "vgg16")] = Field(
+        default=500,
+        ge=1,
+        le=4096,
+        description="units of the two dense layers behind the encoder, at width 64; they scale "
+        "with it",
     )
     weights: Annotated[
         str | None, Only("backbone", "resnet*"), Expected("path of a .weights.h5 file")
@@ -394,6 +298,7 @@ class Recipe(Section):
     report: ReportSettings = Field(default_factory=ReportSettings, description="the result")
 
     def conflicts(self) -> Iterator[Conflict]:
+        yield from self._encoder_conflicts()
         if self.schedule.beta_1 is not None and self.optimizer.name != "adam":
             advice = (
                 "beta_1 serves only optimizer.name = adam; here optimizer.name = "
@@ -401,22 +306,20 @@ class Recipe(Section):
             )
             yield Conflict("schedule.beta_1", "has no effect", advice)
 
+    def _encoder_conflicts(self) -> Iterator[Conflict]:
+        encodes, encoder = isinstance(self.method, TaskSettings), self.model.backbone == "vgg16"
+        name = self.method.name
+        if encodes and not encoder:
+            advice = f"{name} trains an encoder: set model.backbone to vgg16"
+            yield Conflict("model.backbone", "another network", advice)
+        if encoder and not encodes:
+            advice = f"vgg16 has no pooled head, which {name} needs: take a resnet"
+            yield Conflict("model.backbone", "another network", advice)
+        if encoder and self.data.normalization != "imagenet":
+            advice = "the encoder scales its images itself: leave out data.normalization"
+            yield Conflict("data.normalization", "has no effect", advice)
+
     @property
     def noise_seed(self) -> int:
         """The seed of the label noise: its own where it has one, else the recipe's."""
         return self.seed if self.noise.seed is None else self.noise.seed
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _row_fault(row: tuple[float, ...], classes: int) -> str:
-    """What keeps a row from being a distribution over the classes; empty if nothing does."""
-    if len(row) != classes:
-        return f"has {len(row)} numbers, the matrix has {classes} rows"
-    if any(not 0 <= share <= 1 for share in row):
-        return "has a number outside 0..1"
-    if abs(sum(row) - 1) > 1e-6:
-        return f"sums to {sum(row):.6g}, not 1"
-    return ""

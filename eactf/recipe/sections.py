@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from eactf.only import Only
@@ -16,12 +24,20 @@ __all__ = [
     "Conflict",
     "Expected",
     "Names",
+    "NamesByName",
+    "NumbersByName",
     "Pair",
     "Section",
+    "Seed",
+    "Table",
     "as_tuple",
     "refuse",
     "whole_number",
 ]
+
+
+LARGEST_SEED = 2**31 - 1
+"""Seeds fit a signed 32-bit integer, so that they reach any device and any generator unchanged."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +100,22 @@ def as_tuple(value: Any) -> Any:
     return tuple(as_tuple(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+class Table(dict[str, Any]):
+    """Values by name in a recipe, which is frozen and can be a key of mappings itself."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Expected("[name, name, ...]")]
+NamesByName = Annotated[
+    Mapping[str, Names], AfterValidator(Table), Expected("{name: [name, ...], ...}")
+]
+NumbersByName = Annotated[
+    Mapping[str, float], AfterValidator(Table), Expected("{name: number, ...}")
+]
 
 
 def whole_number(value: Any) -> Any:
