@@ -10,8 +10,8 @@ as 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class Scores:
     """Accuracy and recalls in [0, 1] of `count` samples, with their confusion matrix.
 
     A class without samples has recall nan, which the mean over classes leaves out. `top5_accuracy`
-    is None where no class scores were given or there are too few classes for it.
+    is None where no class scores were given or there are too few classes for it. `concordance` is
+    that of each continuous target by name, where such were predicted too.
     """
 
     count: int
@@ -57,6 +58,7 @@ class Scores:
     recalls: tuple[float, ...]
     confusion: np.ndarray
     top5_accuracy: float | None = None
+    concordance: Mapping[str, float] = field(default_factory=dict)
 
     def figures(self, class_names: Sequence[str]) -> dict[str, Any]:
         """What is written of one judgement, as `mean_figures` has it."""
@@ -86,7 +88,8 @@ def mean_figures(scores: Sequence[Scores], class_names: Sequence[str]) -> dict[s
     `macro_recall` and `balanced_accuracy` (one number under both its names), `lowest_recall` and
     `lowest_recall_classes`, all of those that share it. A class's recall is averaged over the
     scores before the lowest is looked for. `top5_accuracy` is left out, not None, where one of the
-    scores lacks it: what is written of few classes has no such key.
+    scores lacks it: what is written of few classes has no such key. So is `concordance`, of each
+    continuous target by name.
     """
     accuracy = float(np.mean([scored.accuracy for scored in scores]))
     figures: dict[str, Any] = {
@@ -98,6 +101,11 @@ def mean_figures(scores: Sequence[Scores], class_names: Sequence[str]) -> dict[s
         figures["top5_accuracy"] = float(np.mean(top5))
     macro = float(np.mean([scored.macro_recall for scored in scores]))
     figures |= {"macro_recall": macro, "balanced_accuracy": macro}
+    names = [name for name in scores[0].concordance if all(name in s.concordance for s in scores)]
+    if names:
+        figures["concordance"] = {
+            name: float(np.mean([scored.concordance[name] for scored in scores])) for name in names
+        }
     return figures | _lowest(np.mean([scored.recalls for scored in scores], axis=0), class_names)
 
 

@@ -32,6 +32,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -86,6 +87,11 @@ class Method(RestorableModel):
 
     views: int = 1
     """How many images a sample becomes in a step."""
+
+    gives: str = ""
+    """What `predict` gives instead of logits, within `predict_other`."""
+
+    predict_function: Any
 
     def __init__(
         self,
@@ -219,6 +225,21 @@ class Method(RestorableModel):
         images, count = self._without_empty(images)
         return self(images, training=False)[:count]
 
+    def predict_other(self, what: str, *arguments: Any, **settings: Any) -> np.ndarray:
+        """As `predict`, of something else than logits: `predict_step` asks `gives` what.
+
+        The function that Keras has built for each is kept.
+        """
+        kept = f"_predict_function_of_{what}"
+        ordinary, self.predict_function = self.predict_function, getattr(self, kept, None)
+        self.gives = what
+        try:
+            return np.asarray(self.predict(*arguments, **settings))
+        finally:
+            self.gives = ""
+            setattr(self, kept, self.predict_function)
+            self.predict_function = ordinary
+
     # The seam.
 
     def unpack(self, data: Any) -> Batch:
@@ -329,6 +350,10 @@ class Method(RestorableModel):
             None, batch.real(batch.labels), batch.real(logits), sample_weight=weights
         )
         return {name: value for name, value in logs.items() if self._is_logged(name, parts)}
+
+    def stored_networks(self) -> dict[str, keras.Model]:
+        """The networks that are saved for others to open, by file name."""
+        return {"model.keras": self.classifier}
 
     def parts(self) -> tuple[str, ...]:
         """The parts of the loss that `report` is to average and log: those of the class."""

@@ -44,9 +44,6 @@ class MarginMethod(AveragedMethod):
         classes = self.classifier.output_shape[-1]
         self.margins = self._table("margins", (classes,), self.margin_floor)
         self.tally = self._table("tally", (3, classes), 0.0)
-        self._judges_views = False
-        self.predict_function: Any = None
-        self._predict_views_function: Any = None
 
     @property
     def labelled_places(self) -> np.ndarray:
@@ -135,7 +132,7 @@ class MarginMethod(AveragedMethod):
         return guess_figures(guessed, truth[unlabelled], names, sure)
 
     def predict_step(self, data: Any) -> Tensor:
-        if not self._judges_views:
+        if self.gives != "views":
             return super().predict_step(data)
         batch = self.unpack(data)
         images = self.views_of(batch, view=_MARGIN_VIEW)
@@ -143,11 +140,9 @@ class MarginMethod(AveragedMethod):
 
     def _logits_of(self, batches: Any, steps: int | None) -> np.ndarray:
         """The average's logits of labelled batches, in the views that margins are measured on."""
-        ordinary, self.predict_function = self.predict_function, self._predict_views_function
-        self._judges_views = self.margin_views == "training"
-        try:
-            found = self.predict(batches, steps=steps, verbose=0, callbacks=self._watchers)
-        finally:
-            self._judges_views = False
-            self._predict_views_function, self.predict_function = self.predict_function, ordinary
+        settings: dict[str, Any] = {"steps": steps, "verbose": 0, "callbacks": self._watchers}
+        if self.margin_views == "training":
+            found = self.predict_other("views", batches, **settings)
+        else:
+            found = self.predict(batches, **settings)
         return np.asarray(found, np.float64)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 from annotated_types import Ge, Le
 from keras import ops
@@ -126,6 +127,27 @@ class MultiTask(OneViewMethod):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Logits `(n, classes)` of images by the head `label`."""
         return self.classifier(inputs, training=training)
+
+    def predict_step(self, data: Any) -> Tensor:
+        if self.gives != "outputs":
+            return super().predict_step(data)
+        images = data[0] if isinstance(data, tuple) else data
+        images, count = self._without_empty(images)
+        outputs = self.encoder(images, training=False)
+        return ops.concatenate([outputs[name] for name in self.tasks.sizes], axis=-1)[:count]
+
+    def predict_outputs(self, *arguments: Any, **settings: Any) -> dict[str, np.ndarray]:
+        """As `predict`, the outputs of all heads by name: logits of classes, numbers as they are.
+
+        `(n, classes)` or `(n, numbers)` float32 each.
+        """
+        found = self.predict_other("outputs", *arguments, **settings)
+        ends = np.cumsum(list(self.tasks.sizes.values()))[:-1]
+        return dict(zip(self.tasks.sizes, np.split(found, ends, axis=1), strict=True))
+
+    def stored_networks(self) -> dict[str, keras.Model]:
+        """Beside the classifier the whole encoder, whose outputs go by name."""
+        return {**super().stored_networks(), "encoder.keras": self.encoder}
 
     @property
     def task_variables(self) -> list[Any]:

@@ -77,9 +77,6 @@ class PairMethod(OneViewMethod):
         self.opened_networks = (self.network, opened.network)
         self.heads = (self.head, opened.head)
         self.classifier = summed(self.networks)
-        self._gives_each = False
-        self.predict_function: Any = None
-        self._predict_each_function: Any = None
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The sum of both networks' logits `(n, classes)` of images."""
@@ -149,18 +146,17 @@ class PairMethod(OneViewMethod):
         images = data[0] if isinstance(data, tuple) else data
         images, count = self._without_empty(images)
         each = self.logits_of_each(images, training=False)
-        found: Any = ops.stack(each, axis=1) if self._gives_each else sum(each)
+        found: Any = ops.stack(each, axis=1) if self.gives == "each" else sum(each)
         return found[:count]
 
     def predict_each(self, *arguments: Any, **settings: Any) -> np.ndarray:
         """As `predict`, of each network alone: logits `(n, 2, classes)`."""
-        ordinary, self.predict_function = self.predict_function, self._predict_each_function
-        self._gives_each = True
-        try:
-            return np.asarray(self.predict(*arguments, **settings))
-        finally:
-            self._gives_each = False
-            self._predict_each_function, self.predict_function = self.predict_function, ordinary
+        return self.predict_other("each", *arguments, **settings)
+
+    def stored_networks(self) -> dict[str, keras.Model]:
+        """Beside their sum each network alone."""
+        alone = {f"network-{n}.keras": one for n, one in enumerate(self.networks, start=1)}
+        return {**super().stored_networks(), **alone}
 
     def get_config(self) -> dict[str, Any]:
         first, second = map(keras.saving.serialize_keras_object, self.networks)

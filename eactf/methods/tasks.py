@@ -38,6 +38,19 @@ class Tasks:
         """What a data set must give of each sample, by name."""
         return (*self.classes, *(name for names in self.values.values() for name in names))
 
+    def numbers_of(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers `(n,)` by their columns' names, of the outputs of all heads by name."""
+        return {
+            column: outputs[head][:, place]
+            for head, columns in self.values.items()
+            for place, column in enumerate(columns)
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What a stored encoder says of its outputs: plain values."""
+        values = {head: list(columns) for head, columns in self.values.items()}
+        return {"label": self.label, "values": values}
+
 
 def tasks_of(
     encoder: keras.Model, values: Mapping[str, Sequence[str]] | None, label: str | None

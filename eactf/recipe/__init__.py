@@ -11,6 +11,7 @@ from eactf.recipe.method_settings import (
     ErasingSettings,
     Method,
     MethodSettings,
+    TaskSettings,
 )
 from eactf.recipe.resolved import ResolvedRecipe, leaf_values
 from eactf.recipe.schema import (
@@ -43,6 +44,7 @@ __all__ = [
     "ReportSettings",
     "ResolvedRecipe",
     "ScheduleSettings",
+    "TaskSettings",
     "TrainSettings",
     "copy_recipe",
     "describe_keys",

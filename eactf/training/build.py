@@ -20,6 +20,7 @@ from eactf.foreign import reason_of
 from eactf.method_names import METHODS
 from eactf.methods.base import Method
 from eactf.methods.views import Erasing, Views
+from eactf.nn.adversarial import encoder
 from eactf.nn.classifier import build_classifier
 from eactf.nn.corruptions import corruption
 from eactf.nn.weight_import import (
@@ -33,7 +34,9 @@ from eactf.recipe import (
     AugmentedSettings,
     ErasingSettings,
     MethodSettings,
+    ModelSettings,
     Recipe,
+    TaskSettings,
 )
 from eactf.suggestions import command_line
 
@@ -48,6 +51,9 @@ __all__ = [
     "takes_two_networks",
 ]
 
+
+_FULL_WIDTH = 64
+"""The channels of an encoder's first stage at its paper's width."""
 
 _SEEDS_APART = 1 << 32
 """A second network's seed is no recipe's: those go to 2**32."""
@@ -122,12 +128,16 @@ def build_model(
 ) -> keras.Model:
     """The recipe's classifier, its backbone with `weights` where they are given.
 
-    `number` is 2 for the second of two networks, whose weights are drawn from another seed.
+    For methods of several kinds of labels it is the encoder with a head for each. `number` is 2 for
+    the second of two networks, whose weights are drawn from another seed.
     `statistics` are `pixel_statistics`, None for ImageNet's. Raises `UsageError` for a backbone
     that is unknown, not installed, or not for such images.
     """
     mean, std = statistics if statistics is not None else (None, None)
+    dtype = dtype or recipe.train.precision
     try:
+        if isinstance(recipe.method, TaskSettings):
+            return _encoder(recipe.model, recipe.method, form, classes, dtype, recipe.seed)
         classifier = build_classifier(
             recipe.model.backbone,
             image_size=form.size,
@@ -138,7 +148,7 @@ def build_model(
             variant="torchvision" if weights is None else weights.facts.variant,
             mean=mean,
             std=std,
-            dtype=dtype or recipe.train.precision,
+            dtype=dtype,
             seed=recipe.seed if number == 1 else recipe.seed + number * _SEEDS_APART,
             synchronized=synchronized,
         )
@@ -150,6 +160,23 @@ def build_model(
     if weights is not None:
         weights.apply(classifier)
     return classifier
+
+
+def _encoder(
+    model: ModelSettings, tasks: TaskSettings, form: ImageForm, classes: int, dtype: str, seed: int
+) -> keras.Model:
+    """The encoder that a method of several kinds of labels trains, a head for each of them."""
+    sets = dict.fromkeys((tasks.label, *tasks.label_sets), classes)
+    numbers = {name: len(columns) for name, columns in tasks.values.items()}
+    return encoder(
+        form.size,
+        {**sets, **numbers},
+        channels=form.channels,
+        features=model.features,
+        width=model.width / _FULL_WIDTH,
+        seed=seed,
+        dtype=dtype,
+    )
 
 
 def build_method(

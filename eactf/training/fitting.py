@@ -85,13 +85,13 @@ class Fitting:
         self.saver.save(*names)
 
     def save_classifier(self) -> None:
-        """Write `model.keras`, the classifier of the moment, and of two networks each alone."""
+        """Write `model.keras`, the classifier of the moment, and what else the method keeps."""
         if not self.session.workers.leads:
             return
-        for name, classifier in self.session.portable_classifiers().items():
+        for name, network in self.session.portable_networks().items():
             path = self.folder.file(name)
             with writing(path):
-                save_classifier(path, classifier, self.session.facts())
+                save_classifier(path, network, self.session.facts())
 
     def _save_all(self) -> None:
         """What an interrupted run leaves: its state, and a classifier to look at."""

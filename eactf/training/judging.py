@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eactf.evaluation.metrics import mean_figures
+from eactf.evaluation.values import given_concordances
 from eactf.training.callbacks import StepGuard, has_collapsed
 from eactf.training.checkpoints import read_checkpoint
 from eactf.training.folder import RunFolder
@@ -46,6 +47,7 @@ def judge(session: Session, folder: RunFolder, state: RunState, guard: StepGuard
         },
         "best_on_test": _best_on_test(session, state),
         "noise": noise_summary(data.manifest),
+        "given_values": given_concordances(data.train),
         "memorised_wrong_labels": memorised,
         "recovered_wrong_labels": recovered,
         "relabelled": relabelled,

@@ -28,6 +28,9 @@ _COLUMNS = {
     "labelled": ("labelled", "{:.3f}"),
     "unlabelled": ("unlab", "{:.3f}"),
     "penalty": ("penalty", "{:.3f}"),
+    "joint_loss": ("joint", "{:.3f}"),
+    "discriminator_loss": ("discr", "{:.3f}"),
+    "discriminator_accuracy": ("d-acc", "{:.1%}"),
     "kept_1": ("kept 1", "{:.1%}"),
     "kept_2": ("kept 2", "{:.1%}"),
     "accuracy": ("train", "{:.1%}"),
@@ -115,7 +118,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         first = done if self._first is None else self._first
         left = spent / max(done - first, 1e-9) * (self.epochs - done)
         console.emit("epoch", **row, images_per_second=self.images_per_second, seconds_left=left)
-        values = {name: form for name, form in _COLUMNS.items() if name in row}
+        values = {name: form for name, form in _columns(row).items() if name in row}
         if self._headed != list(values):  # after a warm-up there is more to show
             self._headed = list(values)
             heads = "".join(f"{head:>9}" for head, _ in values.values())
@@ -138,6 +141,14 @@ class ProgressDisplay(keras.callbacks.Callback):
             self._live.console.print(line, highlight=False)
         else:
             console.say(line)
+
+
+def _columns(row: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+    """The columns there may be: behind the loss that of each head, whatever it is called."""
+    heads = [name for name in row if name.endswith("_loss") and name not in _COLUMNS]
+    own = [name for name in heads if not name.startswith("val_")]
+    named = {name: (name.removesuffix("_loss")[:8], "{:.3f}") for name in own}
+    return {"loss": _COLUMNS["loss"], **named, **_COLUMNS}
 
 
 def format_duration(seconds: float) -> str:

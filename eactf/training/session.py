@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -22,8 +22,10 @@ from eactf.data.prepare import PreparedData
 from eactf.errors import UsageError
 from eactf.evaluation.macro_recall import LowestRecall, MacroRecall
 from eactf.evaluation.metrics import Scores, score
+from eactf.evaluation.values import concordances
 from eactf.foreign import reason_of
 from eactf.methods.base import Method
+from eactf.methods.multi_task import MultiTask
 from eactf.methods.pair import PairMethod
 from eactf.methods.planned import PlannedMethod
 from eactf.methods.training_rows import TrainingRows
@@ -40,6 +42,7 @@ from eactf.training.build import (
     pixel_statistics,
 )
 from eactf.training.strategy import choose_strategy
+from eactf.training.targets import training_labels
 from eactf.training.workers import ALONE, Workers
 
 __all__ = ["Session", "open_session"]
@@ -91,6 +94,7 @@ class Session:
 
     def training(self, first_epoch: int = 0, first_step: int = 0) -> Any:
         """Training batches, epoch after epoch, from a step of an epoch on (both from 0)."""
+        labels = training_labels(self.method, self.data.train)
 
         def batches(share: Share | None) -> tf.data.Dataset:
             return training_batches(
@@ -103,6 +107,7 @@ class Session:
                 first_epoch=first_epoch,
                 first_step=first_step,
                 share=share,
+                labels=labels,
             )
 
         return self.workers.shared(batches)
@@ -138,7 +143,12 @@ class Session:
         return np.asarray(np.argmax(self._logits(samples, callbacks), axis=-1))
 
     def judge(self, samples: Samples, callbacks: Sequence[Any] = ()) -> Scores:
-        """How well the network of the moment predicts the given labels of `samples`."""
+        """How well the network of the moment predicts the given labels of `samples`.
+
+        Continuous targets as well, where it predicts them and the samples' true ones are known.
+        """
+        if isinstance(self.method, MultiTask):
+            return self._judged_by_all_heads(self.method, samples, callbacks)
         return self._scored(samples, self._logits(samples, callbacks))
 
     def judge_all(self, samples: Samples, callbacks: Sequence[Any] = ()) -> list[Scores]:
@@ -150,18 +160,25 @@ class Session:
         # Added up in float32, as the classifier itself does.
         return [self._scored(samples, logits) for logits in (np.sum(alone, axis=0), *alone)]
 
+    def _judged_by_all_heads(
+        self, method: MultiTask, samples: Samples, callbacks: Sequence[Any]
+    ) -> Scores:
+        outputs = self._predicted(method.predict_outputs, samples, callbacks)
+        scored = self._scored(samples, outputs[method.tasks.label])
+        return replace(scored, concordance=concordances(samples, method.tasks.numbers_of(outputs)))
+
     def _scored(self, samples: Samples, logits: np.ndarray) -> Scores:
         guess = np.argmax(logits, axis=-1)
         return score(samples.given, guess, len(self.data.class_names), class_scores=logits)
 
     def _logits(self, samples: Samples, callbacks: Sequence[Any]) -> np.ndarray:
-        return self._predicted(self.method.predict, samples, callbacks)
+        return np.asarray(self._predicted(self.method.predict, samples, callbacks))
 
     def _predicted(
         self, predict: Callable[..., Any], samples: Samples, callbacks: Sequence[Any]
-    ) -> np.ndarray:
+    ) -> Any:
         batches, steps = self.watched(samples), self.passing(samples)
-        return np.asarray(predict(batches, verbose=0, steps=steps, callbacks=list(callbacks)))
+        return predict(batches, verbose=0, steps=steps, callbacks=list(callbacks))
 
     def facts(self) -> dict[str, Any]:
         """What a stored classifier says of itself."""
@@ -171,20 +188,21 @@ class Session:
             "channels": self.form.channels,
             "source": self.data.dataset.source,
             "method": self.method.name,
+            **(self.method.tasks.facts() if isinstance(self.method, MultiTask) else {}),
         }
 
-    def portable_classifiers(self) -> dict[str, keras.Model]:
+    def portable_networks(self) -> dict[str, keras.Model]:
         """What is saved for others to open, by file name: in float32, the weights copied.
 
         `model.keras` is the classifier; of two networks it gives the sum, and each alone is there
-        as well.
+        as well. Of an encoder of several kinds of labels it is the head of the label, and
+        `encoder.keras` the whole.
         """
-        plain = _method_around(self.recipe, self.data, self._plain_model)
-        plain.classifier.set_weights(self.method.classifier.get_weights())
-        found = {"model.keras": plain.classifier}
-        if isinstance(plain, PairMethod):
-            found |= {f"network-{n}.keras": one for n, one in enumerate(plain.networks, start=1)}
-        return found
+        own = self.method.stored_networks()
+        plain = _method_around(self.recipe, self.data, self._plain_model).stored_networks()
+        for name, network in plain.items():
+            network.set_weights(own[name].get_weights())
+        return plain
 
     def _plain_model(self, number: int = 1) -> keras.Model:
         classes = len(self.data.class_names)
@@ -231,6 +249,7 @@ def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -
             jit_compile=recipe.train.xla,
         )
     session = Session(recipe, data, strategy, form, statistics, weights, method, workers)
+    training_labels(method, data.train)  # raises before a folder is made
     if isinstance(method, PlannedMethod):
         _attach(method, session)
     return session

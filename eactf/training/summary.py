@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from eactf import console
 from eactf.evaluation.interval import FEW_IMAGES
 from eactf.evaluation.words import interval_of_few, lowest_with_classes, without_images
 from eactf.kernels import describe_kernels, kernel_facts
+from eactf.methods.base import Method
+from eactf.methods.joint_distribution import JointDistribution
+from eactf.methods.multi_task import MultiTask
 from eactf.noise import NoiseManifest
 from eactf.packed.records import Samples
 from eactf.recipe import ResolvedRecipe
@@ -21,7 +25,7 @@ from eactf.suggestions import command_line
 from eactf.training.progress import format_duration
 from eactf.training.session import Session
 from eactf.training.strategy import describe_devices
-from eactf.wording import counted
+from eactf.wording import counted, enumerated
 
 _MOST_CLASSES = 16
 """More are not listed one by one."""
@@ -34,7 +38,7 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     data, recipe = session.data, session.recipe
     noise = noise_summary(data.manifest)
     test = f"{len(data.test):,}" if data.test else "none"
-    map_height, map_width = session.method.map_size
+    map_size = getattr(session.method, "map_size", None)
     parameters = session.method.classifier.count_params()
     epochs = counted(recipe.train.epochs, "epoch")
     console.say(f"[bold]{escape(resolved.name)}[/bold]  {session.method.name}, {epochs}")
@@ -53,9 +57,11 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
     console.say(
         f"  {'network' if networks == 1 else f'{networks} networks':<10} {recipe.model.backbone}, "
         f"{parameters:,} parameters{together}, "
-        f"{session.form.size} px, {counted(session.form.channels, 'channel')}, "
-        f"map {map_height}x{map_width}"
+        f"{session.form.size} px, {counted(session.form.channels, 'channel')}"
+        + (f", map {map_size[0]}x{map_size[1]}" if map_size else "")
     )
+    for line in _head_lines(session.method):
+        console.say(line, markup=False)
     if session.weights is not None:
         facts = session.weights.facts
         console.say(
@@ -80,11 +86,24 @@ def announce(session: Session, resolved: ResolvedRecipe, folder: Path | None) ->
         classes=_class_counts(data.train, data.class_names),
         noise=noise,
         parameters=parameters,
-        map_size=[map_height, map_width],
+        map_size=list(map_size) if map_size else None,
         weights=None if session.weights is None else str(session.weights.path),
         devices=describe_devices(session.strategy),
         kernels=kernel_facts(),
     )
+
+
+def _head_lines(method: Method) -> Iterator[str]:
+    """What a method of several kinds of labels learns, and the networks it plays with."""
+    if not isinstance(method, MultiTask):
+        return
+    tasks = method.tasks
+    heads = [f"{name} ({size} classes)" for name, size in tasks.classes.items()]
+    heads += [f"{name} ({', '.join(columns)})" for name, columns in tasks.values.items()]
+    yield f"  heads      {'; '.join(heads)}"
+    if isinstance(method, JointDistribution):
+        counts = [f"{net.count_params():,}" for net in (method.decoder, method.discriminator)]
+        yield f"  against    a decoder and a discriminator, {' and '.join(counts)} parameters"
 
 
 def _class_counts(train: Samples, class_names: Sequence[str]) -> dict[str, int]:
@@ -130,6 +149,8 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
         )
     for number, line in enumerate(_two_network_lines(result)):
         console.say("\n" * (number == 0) + line)
+    for name, value in result["given_values"].items():
+        console.say(f"given {name}: concordance {value:.3f} with the true values, on train")
     if result["relabelled"]:
         console.say(f"\n{_relabel_line(result['relabelled'])}")
     if result["collapsed"]:
@@ -141,6 +162,8 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
     console.say(f"trained in {format_duration(result['seconds'])}; the classifier is in")
     model = folder / "model.keras"
     console.say(f"  {model}", markup=False)
+    if (whole := folder / "encoder.keras").is_file():
+        console.say(f"all its outputs, by name:\n  {whole}", markup=False)
     console.say("next:")
     console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
     console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
@@ -176,6 +199,8 @@ def _show_figures(result: Mapping[str, Any], split: str) -> None:
             part["lowest_recall"], part["lowest_recall_classes"]
         ),
     }
+    for name in last.get("concordance", ()):
+        cells[name] = partial(_concordance, name)
     if count >= FEW_IMAGES:
         del cells["95% interval"]
     if "top5_accuracy" not in last:
@@ -188,9 +213,15 @@ def _show_figures(result: Mapping[str, Any], split: str) -> None:
         ],
     )
     console.say("  macro recall, the mean of the classes' recalls, is the balanced accuracy")
+    if "concordance" in last:
+        console.say(f"  {enumerated(last['concordance'])}: concordance with the true values")
     lacking = without_images(last["classes_without_images"], split)
     if lacking:
         console.say(f"  {lacking}", markup=False)
+
+
+def _concordance(name: str, part: Mapping[str, Any]) -> str:
+    return f"{part['concordance'][name]:.3f}"
 
 
 def _sections(result: Mapping[str, Any], split: str) -> dict[str, Mapping[str, Any]]:
