@@ -73,6 +73,8 @@ def _show_figures(judged: Judged) -> None:
     lowest = lowest_with_classes(figures["lowest_recall"], figures["lowest_recall_classes"])
     macro = f"macro recall (balanced accuracy) {scores.macro_recall:.2%}"
     console.say(f"{macro}, lowest recall {lowest}", markup=False)
+    for name, value in scores.concordance.items():
+        console.say(f"{name}: concordance {value:.3f} with the true values", markup=False)
     lacking = without_images(scores.without_images(judged.class_names), judged.split)
     if lacking:
         console.say(lacking, markup=False)

@@ -23,7 +23,7 @@ __all__ = ["predict"]
     "--csv",
     "table",
     type=FILE_PATH,
-    help="Write a CSV file too: path, predicted class, the probability of each class.",
+    help="Write a CSV file too: path, predicted class, the probability of each class, numbers.",
 )
 @json_option
 def predict(
@@ -49,20 +49,22 @@ def predict(
 
     predicted = predict_files(model, images, batch_size=batch_size)
     rows = []
-    for path, probabilities in predicted.files:
+    for path, (probabilities, values) in predicted.files:
         ranked = sorted(zip(probabilities, predicted.class_names, strict=True), reverse=True)
         console.emit(
             "prediction",
             file=str(path),
             predicted=ranked[0][1],
             probabilities={name: float(value) for value, name in ranked},
+            **({"values": dict(values)} if values else {}),
         )
         named = (f"{name} {value:.1%}" for value, name in ranked[:top])
-        rows.append([str(path), *named])
+        numbers = (f"{values[name]:+.2f}" for name in predicted.value_names)
+        rows.append([str(path), *named, *numbers])
     shown = min(top, len(predicted.class_names))
     if rows:
         columns = ["file", "class", "next", *(f"{place}." for place in range(3, shown + 1))]
-        console.table(columns[: shown + 1], rows)
+        console.table([*columns[: shown + 1], *predicted.value_names], rows)
     if table is not None:
         write_table(table, predicted)
         console.emit("table", path=str(table), rows=len(rows))

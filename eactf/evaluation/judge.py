@@ -20,6 +20,7 @@ from eactf.evaluation.storage import (
     open_classifier_file,
 )
 from eactf.evaluation.unseen import choose_split, choose_unseen
+from eactf.evaluation.values import concordances
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe, load_recipe
 from eactf.suggestions import command_line
@@ -48,7 +49,7 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     are the clean ones where the data knows them. Raises `UsageError`, `DataError` (classes that do
     not match, nothing unseen) or `UnsafeFileError`.
     """
-    stored = open_classifier_file(find_classifier(target))
+    stored = open_classifier_file(find_classifier(target, whole=True))
     height, _, channels = stored.model.input_shape[1:]
     folder = target if target.is_dir() else target.parent
     record = RunRecord.read(folder / FILE_NAME)
@@ -66,9 +67,14 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     samples = _in_model_order(samples, dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
-    logits = stored.model.predict(batches.map(lambda image, label, number: image), verbose=0)
+    network = stored.model if stored.whole is None else stored.whole
+    outputs = network.predict(batches.map(lambda image, label, number: image), verbose=0)
+    logits = outputs if stored.whole is None else outputs[stored.facts["label"]]
     guess = np.argmax(logits, axis=-1)
     scores = score(samples.given, guess, stored.classes, class_scores=logits)
+    if stored.whole is not None:
+        found = concordances(samples, stored.numbers_of(outputs))
+        scores = replace(scores, concordance=found)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, chosen.name, names, scores, chosen.remarks)
 

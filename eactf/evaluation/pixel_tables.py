@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from eactf.errors import DataError
-from eactf.evaluation.storage import StoredClassifier
+from eactf.evaluation.storage import Prediction, StoredClassifier
 from eactf.intake.decode import as_array
 from eactf.intake.readers.fer2013_csv import is_pixel_table, parse_pixels, read_faces
 
@@ -25,21 +25,21 @@ def tables_apart(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Path, .
 
 def predict_tables(
     stored: StoredClassifier, tables: Iterable[Path], *, batch_size: int
-) -> tuple[list[tuple[Path, np.ndarray]], dict[Path, str]]:
-    """Class probabilities `(classes,)` of every face in the tables, under the name `test.csv[0]`.
+) -> tuple[list[tuple[Path, Prediction]], dict[Path, str]]:
+    """What is predicted of every face in the tables, under the name `test.csv[0]`.
 
     Rows are counted from 0. Faces are brought to the size and the channels that the classifier
     takes. Rows that cannot be read come second, with the reason. Raises `DataError` for a file that
     is no such table as a whole.
     """
-    faces: list[tuple[Path, np.ndarray]] = []
+    faces: list[tuple[Path, Prediction]] = []
     bad: dict[Path, str] = {}
     names: list[Path] = []
     batch: list[np.ndarray] = []
 
     def classify() -> None:
         if batch:
-            faces.extend(zip(names, stored.probabilities(np.stack(batch)), strict=True))
+            faces.extend(zip(names, stored.classify(np.stack(batch)), strict=True))
         names.clear()
         batch.clear()
 

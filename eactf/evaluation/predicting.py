@@ -10,7 +10,7 @@ import numpy as np
 
 from eactf.errors import DataError, UsageError
 from eactf.evaluation.pixel_tables import predict_tables, tables_apart
-from eactf.evaluation.storage import find_classifier, open_classifier_file
+from eactf.evaluation.storage import Prediction, find_classifier, open_classifier_file
 from eactf.intake.decode import read_image
 from eactf.intake.sources.loose_images import find_images
 
@@ -19,28 +19,30 @@ __all__ = ["PredictedFiles", "predict_files"]
 
 @dataclass(frozen=True)
 class PredictedFiles:
-    """Each readable file with its probabilities `(classes,)`; in `bad` the rest, with why.
+    """Each readable file with what is predicted of it; in `bad` the rest, with why.
 
-    `left_out` are sentences that say what in the folders was no image, or hidden.
+    `value_names` are the numbers that are predicted beside the class. `left_out` are sentences that
+    say what in the folders was no image, or hidden.
     """
 
     class_names: tuple[str, ...]
-    files: list[tuple[Path, np.ndarray]]
+    files: list[tuple[Path, Prediction]]
     bad: Mapping[Path, str]
     left_out: tuple[str, ...] = ()
+    value_names: tuple[str, ...] = ()
 
 
 def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> PredictedFiles:
-    """Class probabilities of image files, of all images in folders, of faces in CSV files.
+    """What a classifier says of image files, of all images in folders, of faces in CSV files.
 
     A file that cannot be read never gets a prediction; it is named with the reason. Raises
     `UsageError` for paths that are not there, `UnsafeFileError` for a classifier that is refused.
     """
-    stored = open_classifier_file(find_classifier(model))
+    stored = open_classifier_file(find_classifier(model, whole=True))
     height, _, channels = stored.model.input_shape[1:]
     if height is None:
         raise UsageError(f"{stored.path} takes images of any size; eactf predict needs a fixed one")
-    files: list[tuple[Path, np.ndarray]] = []
+    files: list[tuple[Path, Prediction]] = []
     bad: dict[Path, str] = {}
     tables, images = tables_apart(images)
     found = find_images(images)
@@ -54,6 +56,7 @@ def predict_files(model: Path, images: tuple[Path, ...], *, batch_size: int) -> 
             except DataError as reason:
                 bad[path] = reason.message
         if batch:
-            files += zip(readable, stored.probabilities(np.stack(batch)), strict=True)
+            files += zip(readable, stored.classify(np.stack(batch)), strict=True)
     faces, unread = predict_tables(stored, tables, batch_size=batch_size)
-    return PredictedFiles(stored.class_names, files + faces, bad | unread, found.left_out)
+    names = tuple(name for columns in stored.values.values() for name in columns)
+    return PredictedFiles(stored.class_names, files + faces, bad | unread, found.left_out, names)

@@ -1,4 +1,4 @@
-"""Predictions as a CSV file: a row an image, its class, and the probability of every class."""
+"""Predictions as a CSV file: a row an image, its class, the probability of every class, numbers."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ def check_table(path: Path) -> None:
 
 
 def write_table(path: Path, predicted: PredictedFiles) -> None:
-    """Write `path`, whole or not at all: the columns path, predicted, and probability_CLASS each.
+    """Write `path`, whole or not at all: the columns path, predicted, probability_CLASS each,
+    and the numbers that are predicted beside the class, such as valence.
 
     Files that could not be read have no row. Raises `UsageError` where `path` exists.
     """
     check_table(path)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["path", "predicted", *(f"probability_{name}" for name in predicted.class_names)]
-    )
-    for file, probabilities in predicted.files:
+    columns = [f"probability_{name}" for name in predicted.class_names]
+    writer.writerow(["path", "predicted", *columns, *predicted.value_names])
+    for file, (probabilities, values) in predicted.files:
         best = predicted.class_names[int(probabilities.argmax())]
-        writer.writerow([str(file), best, *(f"{value:.6f}" for value in probabilities)])
+        numbers = [*probabilities, *(values[name] for name in predicted.value_names)]
+        writer.writerow([str(file), best, *(f"{number:.6f}" for number in numbers)])
     # A file name need not be text in UTF-8; what is not is spelled out.
     write_bytes(path, text.getvalue().encode(errors="backslashreplace"))

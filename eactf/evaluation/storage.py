@@ -12,9 +12,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -29,7 +29,13 @@ from eactf.evaluation.graphs import (
 from eactf.files import replace_atomically
 from eactf.foreign import reason_of
 
-__all__ = ["StoredClassifier", "find_classifier", "open_classifier_file", "save_classifier"]
+__all__ = [
+    "Prediction",
+    "StoredClassifier",
+    "find_classifier",
+    "open_classifier_file",
+    "save_classifier",
+]
 
 _FACTS = "eactf.json"
 _GRAPH = "config.json"
@@ -45,13 +51,26 @@ _MAX_COMPRESSION = 20
 """Keras stores members uncompressed, and trained weights compress little: more is a zip bomb."""
 
 
+class Prediction(NamedTuple):
+    """Of one image the class probabilities `(classes,)`, and numbers by name, if there are any."""
+
+    probabilities: np.ndarray
+    values: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class StoredClassifier:
-    """A classifier from a file. `facts` is what eactf wrote beside it, empty for other files."""
+    """A classifier from a file. `facts` is what eactf wrote beside it, empty for other files.
+
+    Of an encoder of several kinds of labels, `whole`, whose outputs go by name, `model` is the head
+    of the classes; `values` are the names of the numbers that heads give, by the heads' names.
+    """
 
     model: keras.Model
     path: Path
     facts: Mapping[str, Any]
+    whole: keras.Model | None = None
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -75,9 +94,29 @@ class StoredClassifier:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float64 of images `(n, size, size, channels)`."""
-        # Building a graph takes longer than a few images do without one.
-        few = len(images) <= _WITHOUT_GRAPH
-        outputs = self.model(images, training=False) if few else self.model.predict_on_batch(images)
+        return self._as_probabilities(_outputs(self.model, images))
+
+    def classify(self, images: np.ndarray) -> list[Prediction]:
+        """Class probabilities and numbers of each of the images `(n, size, size, channels)`."""
+        if self.whole is None:
+            return [Prediction(row, {}) for row in self.probabilities(images)]
+        outputs = _outputs(self.whole, images)
+        rows = self._as_probabilities(outputs[self.facts["label"]])
+        numbers = self.numbers_of(outputs)
+        return [
+            Prediction(row, {name: float(column[place]) for name, column in numbers.items()})
+            for place, row in enumerate(rows)
+        ]
+
+    def numbers_of(self, outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The numbers `(n,)` by name, of the outputs of `whole`."""
+        return {
+            column: np.asarray(outputs[head])[:, place]
+            for head, columns in self.values.items()
+            for place, column in enumerate(columns)
+        }
+
+    def _as_probabilities(self, outputs: Any) -> np.ndarray:
         scores = np.asarray(outputs, np.float64)
         return scores if _ends_in_softmax(self.model) else _softmax(scores)
 
@@ -97,10 +136,15 @@ def save_classifier(path: Path, classifier: keras.Model, facts: Mapping[str, Any
     replace_atomically(path, write)
 
 
-def find_classifier(target: Path) -> Path:
-    """The classifier file of a run's folder, or the file itself."""
+def find_classifier(target: Path, *, whole: bool = False) -> Path:
+    """The classifier file of a run's folder, or the file itself.
+
+    With `whole` that with all outputs, of a run that learnt labels of several kinds.
+    """
     if not target.is_dir():
         return target
+    if whole and (target / "encoder.keras").is_file():
+        return target / "encoder.keras"
     path = target / "model.keras"
     if not path.is_file():
         raise UsageError(
@@ -126,10 +170,14 @@ def open_classifier_file(path: Path) -> StoredClassifier:
         raise _refused(path, fault)
     start_from_zeros(graph)
     model = _build(path, graph, weight_bytes)
-    fault = _unfit(model)
+    fault = _several(model, facts) if isinstance(model.output, Mapping) else _unfit(model)
     if fault is not None:
         raise _refused(path, fault)
-    return StoredClassifier(model, path, facts)
+    if not isinstance(model.output, Mapping):
+        return StoredClassifier(model, path, facts)
+    label = keras.Model(model.input, model.output[facts["label"]])
+    values = {head: tuple(map(_printable, names)) for head, names in facts["values"].items()}
+    return StoredClassifier(label, path, facts, model, values)
 
 
 def _read_members(path: Path) -> tuple[Any, Mapping[str, Any], int]:
@@ -207,6 +255,30 @@ def _unfit(model: keras.Model) -> str | None:
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         return "some of its weights are not finite numbers"
     return None
+
+
+def _several(model: keras.Model, facts: Mapping[str, Any]) -> str | None:
+    """Why a model of several outputs is no encoder that eactf saved; None if it is one."""
+    label, values = facts.get("label"), facts.get("values")
+    if not (isinstance(label, str) and label in model.output and isinstance(values, dict)):
+        return (
+            f"it gives {', '.join(map(ascii, model.output))}, and does not say which the class is"
+        )
+    for head, names in values.items():
+        if head not in model.output or not isinstance(names, list):
+            return f"it says that it gives {head!a}, and does not"
+        if len(names) != model.output[head].shape[-1] or not all(type(n) is str for n in names):
+            return f"it does not say what the numbers of {head!a} are"
+    named = [name for names in values.values() for name in names]
+    if len(set(named)) < len(named):
+        return "two of its outputs have one name"
+    return _unfit(keras.Model(model.input, model.output[label]))
+
+
+def _outputs(model: keras.Model, images: np.ndarray) -> Any:
+    # Building a graph takes longer than a few images do without one.
+    few = len(images) <= _WITHOUT_GRAPH
+    return model(images, training=False) if few else model.predict_on_batch(images)
 
 
 def _ends_in_softmax(model: keras.Model) -> bool:

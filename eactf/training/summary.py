@@ -163,7 +163,8 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
     model = folder / "model.keras"
     console.say(f"  {model}", markup=False)
     if (whole := folder / "encoder.keras").is_file():
-        console.say(f"all its outputs, by name:\n  {whole}", markup=False)
+        console.say(f"with all its outputs, by name, it is\n  {whole}", markup=False)
+        model = whole
     console.say("next:")
     console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
     console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
