@@ -10,7 +10,9 @@ import contextlib
 import io
 import json as _json
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -33,6 +35,7 @@ __all__ = [
     "say",
     "survive_encodings",
     "table",
+    "telling_warnings",
     "use_json",
     "warn",
 ]
@@ -166,6 +169,23 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
 def warn(text: str) -> None:
     """Print a warning to standard error (in JSON mode as a JSON object there)."""
     _to_stderr("warning", text)
+
+
+@contextlib.contextmanager
+def telling_warnings() -> Iterator[None]:
+    """Within it, tell warnings of eactf's own code as `warn` does, without their line of code."""
+    own = Path(__file__).parent
+    with warnings.catch_warnings():
+        ordinary = warnings.showwarning
+
+        def show(message: Any, category: Any, filename: str, *more: Any, **others: Any) -> None:
+            if own in Path(filename).parents:
+                warn(str(message))
+            else:
+                ordinary(message, category, filename, *more, **others)
+
+        warnings.showwarning = show
+        yield
 
 
 def error(failure: EactfError) -> None:

@@ -15,12 +15,13 @@ from eactf.nn.cropping import random_crop
 from eactf.nn.erasing import erase
 from eactf.nn.pixel_noise import add_pixel_noise
 from eactf.nn.pixels import mean_pixel
+from eactf.nn.warping import random_warp
 
 __all__ = ["CorruptingMethod", "ErasingMethod", "OneViewMethod"]
 
 Tensor = Any
 
-_ERASE, _FLIP, _CROP, _NOISE = 0, 2, 6, 7  # 1 and 8 are EAC's, 3 to 5 RUL's
+_ERASE, _FLIP, _CROP, _NOISE, _WARP = 0, 2, 6, 7, 18  # 1 and 8 are EAC's, 3 to 5 RUL's
 
 
 class CorruptingMethod(Method):
@@ -46,7 +47,7 @@ class CorruptingMethod(Method):
         self.augmentation = augmentation
 
     def corrupted(self, images: Tensor) -> Tensor:
-        """`images` through the corruption and the crop, where there are any; the dtype is kept.
+        """`images` through what disturbs them and the crop, where there are any; the dtype is kept.
 
         All views are made of what comes out: they share one crop, so that their maps are of the
         same places.
@@ -58,9 +59,14 @@ class CorruptingMethod(Method):
         return random_crop(images, keys, padding, mean_pixel(self.classifier))
 
     def disturbed(self, images: Tensor) -> Tensor:
-        """`images` through the corruption, where there is one; the dtype is kept."""
-        corruption = self.augmentation.corruption
-        return images if corruption is None else ops.cast(corruption(images), images.dtype)
+        """`images` through the corruption, then turned, shifted and zoomed; the dtype is kept."""
+        how = self.augmentation
+        if how.corruption is not None:
+            images = ops.cast(how.corruption(images), images.dtype)
+        if not (how.rotation or how.shift or how.zoom):
+            return images
+        keys = self.sample_keys(images, _WARP)
+        return random_warp(images, keys, rotation=how.rotation, shift=how.shift, zoom=how.zoom)
 
     def extra_variables(self) -> list[Any]:
         """The seed generators of the corruption's layers."""

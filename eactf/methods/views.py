@@ -11,6 +11,7 @@ import keras
 from eactf.nn.cropping import check_padding
 from eactf.nn.erasing import check_erasing
 from eactf.nn.pixel_noise import check_pixel_noise
+from eactf.nn.warping import check_warp
 
 __all__ = ["Erasing", "Views"]
 
@@ -76,6 +77,9 @@ class Views:
 
     - `corruption`: a callable or Keras layer `images -> images`, of images `(n, H, W, C)`
       (`keras_cv.layers.RandomGaussianBlur`, ...).
+    - `rotation`, `shift`, `zoom`: the most degrees, pixels and share, >= 0, by which an image is
+      turned, moved and zoomed at random (`eactf.nn.warping.random_warp`); what lies outside is
+      black. 0: none.
     - `crop_padding`: pixels, >= 0, to pad by before a random crop of the image's own size
       (`eactf.nn.cropping.random_crop`), one crop for all views of an image; 0: none. 4 is usual at
       32 x 32. What lies outside is the mean that the classifier's normalisation takes away.
@@ -83,28 +87,35 @@ class Views:
       be in 0..255 (`eactf.nn.pixel_noise`). 0 is EAC's paper; the published codes have 0.5 (EAC)
       and 0.25 (SCN and RUL).
 
-    Raises `ValueError` on a padding or a probability out of range.
+    Raises `ValueError` on numbers out of range.
 
     >>> Views(crop_padding=4)
-    Views(corruption=None, crop_padding=4, pixel_noise=0.0)
+    Views(corruption=None, crop_padding=4, pixel_noise=0.0, rotation=0.0, shift=0.0, zoom=0.0)
     """
 
     corruption: Callable[[Tensor], Tensor] | None = None
     crop_padding: int = 0
     pixel_noise: float = 0.0
+    rotation: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
 
     def __post_init__(self) -> None:
         check_padding(self.crop_padding)
         check_pixel_noise(self.pixel_noise)
+        check_warp(self.rotation, self.shift, self.zoom)
 
     def get_config(self) -> dict[str, Any]:
-        """The three settings; the corruption as Keras serialises it."""
+        """All settings; the corruption as Keras serialises it."""
         corruption = self.corruption
         serialize = keras.saving.serialize_keras_object
         return {
             "corruption": None if corruption is None else serialize(corruption),
             "crop_padding": self.crop_padding,
             "pixel_noise": self.pixel_noise,
+            "rotation": self.rotation,
+            "shift": self.shift,
+            "zoom": self.zoom,
         }
 
     @classmethod

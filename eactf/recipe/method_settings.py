@@ -85,6 +85,15 @@ class AugmentedSettings(Section):
         le=64,
         description="pixels to pad by before cutting a random crop of the image's size; 0: no crop",
     )
+    rotation: float = Field(
+        default=0.0, ge=0, le=180, description="degrees by which images are turned at most"
+    )
+    shift: float = Field(
+        default=0.0, ge=0, le=1024, description="pixels by which images are shifted at most"
+    )
+    zoom: float = Field(
+        default=0.0, ge=0, lt=1, description="share by which images are zoomed in or out at most"
+    )
 
 
 class AdjustedSettings(Section):

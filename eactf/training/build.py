@@ -311,4 +311,7 @@ def _views(settings: MethodSettings, seed: int) -> Views | None:
         corruption=corruption(settings.corruptions, seed, instead=instead),
         crop_padding=settings.crop_padding,
         pixel_noise=noise,
+        rotation=settings.rotation,
+        shift=settings.shift,
+        zoom=settings.zoom,
     )

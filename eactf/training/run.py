@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eactf import console
 from eactf.data.prepare import prepare_data
 from eactf.data.run_record import FILE_NAME, RunRecord, record_of
 from eactf.files import write_bytes
@@ -94,7 +95,7 @@ def carry_out(
     `stored` is the method's state at the place that `state` tells.
     """
     try:
-        with interrupts, session.workers.watched():
+        with interrupts, session.workers.watched(), console.telling_warnings():
             fitting = Fitting(session, folder, state, interrupts, stored)
             fitting.run()
             if session.workers.leads:
