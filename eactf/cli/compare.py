@@ -133,7 +133,8 @@ def compare(
 
 def tell_table(outcomes: Sequence[Outcome], *, optimistic: bool) -> ComparisonTable:
     """The table of what became of the cells, a row a name in the order they came."""
-    from eactf.report.table import Runs, tabulate
+    from eactf.report.rows import Runs
+    from eactf.report.table import tabulate
 
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -165,9 +166,9 @@ def show_table(table: ComparisonTable) -> None:
         console.table(table.recall_columns(), table.recall_cells())
 
 
-def check_outputs(wanted: Wanted) -> None:
+def check_outputs(wanted: Wanted, *others: Path | None) -> None:
     """`UsageError` for files that cannot be written, before hours are spent on their contents."""
-    for path in (wanted.csv_file, wanted.markdown):
+    for path in (wanted.csv_file, wanted.markdown, *others):
         if path is None:
             continue
         if not path.parent.is_dir():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from eactf.report.cells import Cell
     from eactf.report.comparison import Outcome
     from eactf.report.reproduction import TableData, Work
-    from eactf.report.table import Row
+    from eactf.report.rows import Row
 
 __all__ = ["reproduce"]
 
@@ -52,6 +52,9 @@ __all__ = ["reproduce"]
 @click.option(
     "--weights", type=FILE_PATH, help="Backbone to start from, of 'eactf weights import'."
 )
+@click.option(
+    "--curves", type=FILE_PATH, help="Write every epoch of every run to this CSV file too."
+)
 @click.option("--plan", is_flag=True, help="Print the commands of all cells; run nothing.")
 @table_options
 def reproduce(
@@ -61,6 +64,7 @@ def reproduce(
     rows: tuple[str, ...],
     columns: tuple[str, ...],
     weights: Path | None,
+    curves: Path | None,
     plan: bool,
     wanted: Wanted,
 ) -> None:
@@ -72,6 +76,7 @@ def reproduce(
     eactf reproduce table1 --data ferplus.h5 --budget small
     eactf reproduce table3 --data drawn-faces --budget small --plan
     eactf reproduce report --data raf.h5 --data affectnet.h5
+    eactf reproduce multitask --data drawn-faces --budget small --curves curves.csv
     """
     from eactf.report.paper_tables import find_table
     from eactf.report.reproduction import Work, chosen_names, recognise, table_cells
@@ -79,7 +84,7 @@ def reproduce(
     if table is None:
         _list_tables()
         return
-    check_outputs(wanted)
+    check_outputs(wanted, curves)
     found = find_table(table)
     if weights is not None and budget == "small":
         raise UsageError(
@@ -108,11 +113,15 @@ def reproduce(
     if plan:
         _tell_plan([cell for group in cells.values() for cell in group], wanted.folder)
         return
-    _run(work, cells, wanted)
+    _run(work, cells, wanted, curves)
 
 
-def _run(work: Work, cells: dict[TableData, list[Cell]], wanted: Wanted) -> None:
+def _run(
+    work: Work, cells: dict[TableData, list[Cell]], wanted: Wanted, curves: Path | None
+) -> None:
+    from eactf.files import write_text
     from eactf.report.comparison import run_cells
+    from eactf.report.curves import curves_csv
     from eactf.report.reproduction import grid
     from eactf.report.table import ComparisonTable, markdown_table
 
@@ -127,9 +136,41 @@ def _run(work: Work, cells: dict[TableData, list[Cell]], wanted: Wanted) -> None
         console.table(heads, lines)
         console.say("percent, mean of the last epochs (standard deviation over the seeds)")
         show_table(table.without_prefix(f"{data.name}, "))
+        _show_settled(work, data, _of(outcomes, group))
         texts += [f"### {data.name}\n\n{markdown_table(heads, lines)}", table.markdown()]
         rows += table.rows
     save_tables(ComparisonTable(tuple(rows), optimistic).csv(), "\n".join(texts), wanted)
+    if curves is not None:
+        write_text(curves, curves_csv(outcomes))
+        console.say(f"written: {curves}", markup=False)
+
+
+def _show_settled(work: Work, data: TableData, outcomes: Sequence[Outcome]) -> None:
+    """Where the figures came to that the paper says should settle, mean of the last epochs."""
+    from eactf.report.curves import settled
+
+    names = work.table.settles
+    last = max((_last_epochs(outcome) for outcome in outcomes), default=1)
+    found = settled(outcomes, list(names), last)
+    if not found:
+        return
+    console.say(f"\nlosses, mean of the last {counted(last, 'epoch')}")
+    heads = [f"{name} (paper: about {value:g})" for name, value in names.items()]
+    console.table(
+        ["", *heads],
+        [
+            [row.removeprefix(f"{data.name}, "), *(_figure(own.get(name)) for name in names)]
+            for row, own in found.items()
+        ],
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _last_epochs(outcome: Outcome) -> int:
+    return int(outcome.result["mean_of_last_epochs"]["epochs"]) if outcome.result else 1
 
 
 def _of(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> list[Outcome]:

@@ -299,6 +299,10 @@ class Recipe(Section):
 
     def conflicts(self) -> Iterator[Conflict]:
         yield from self._encoder_conflicts()
+        warped = any(getattr(self.method, key, 0.0) for key in ("rotation", "shift", "zoom"))
+        if self.train.xla and warped:
+            advice = "XLA cannot turn, shift or zoom images: set train.xla to false"
+            yield Conflict("train.xla", "not together", advice)
         if self.schedule.beta_1 is not None and self.optimizer.name != "adam":
             advice = (
                 "beta_1 serves only optimizer.name = adam; here optimizer.name = "

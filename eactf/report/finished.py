@@ -9,7 +9,7 @@ from eactf import console
 from eactf.errors import UsageError
 from eactf.recipe import Recipe
 from eactf.report.cells import network_of, read_run, run_recipe
-from eactf.report.table import Runs
+from eactf.report.rows import Runs
 from eactf.training.run_list import is_run
 
 __all__ = ["finished_rows", "is_run"]

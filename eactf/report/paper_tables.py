@@ -38,6 +38,9 @@ class PaperTable(Section):
     that column and, with the small budget, `small` of that row; later ones win. `paper` and `top5`
     are the published accuracies in percent, data set -> row -> a number a column. `pretrained` says
     whether the paper's networks were; `data` names the data sets where there are no numbers.
+    `labels`, where it is not empty, is what a line is called that tells how many of the training
+    labels were right as given. `settles` are figures of the log, with what the paper says their
+    last epochs should come to.
     """
 
     title: str
@@ -52,6 +55,8 @@ class PaperTable(Section):
     small: Mapping[str, Settings] = Field(default_factory=dict)
     paper: Numbers = Field(default_factory=dict)
     top5: Numbers = Field(default_factory=dict)
+    labels: str = ""
+    settles: Mapping[str, float] = Field(default_factory=dict)
 
     @property
     def data_sets(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from eactf.packed.records import Dataset
 from eactf.recipe import load_recipe
 from eactf.report.cells import Cell, make_cell
 from eactf.report.paper_tables import Budget, PaperTable, Place
+from eactf.report.rows import Row
 from eactf.report.table import ComparisonTable
 from eactf.suggestions import command_line
 
@@ -187,4 +188,22 @@ def grid(work: Work, data: TableData, table: ComparisonTable) -> tuple[list[str]
             if with_paper:
                 line.append("-" if row.paper is None else f"{100 * row.paper:.2f}")
         lines.append(line)
+    if work.table.labels:
+        lines.insert(0, _labels_line(work, data, found, columns, with_paper))
     return heads, lines
+
+
+def _labels_line(
+    work: Work,
+    data: TableData,
+    found: Mapping[str, Row],
+    columns: Sequence[str],
+    with_paper: bool,
+) -> list[str]:
+    """How many of the training labels were right as given, where the runs of a column tell."""
+    line = [work.table.labels]
+    for column in columns:
+        rows = [found[_row(data, place)] for place in work.places() if place.column == column]
+        right = next((row.labels_right for row in rows if row.labels_right is not None), None)
+        line += ["-" if right is None else right.percent(), *(["-"] if with_paper else [])]
+    return line

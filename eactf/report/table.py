@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eactf.evaluation.interval import FEW_IMAGES, wilson_interval
 from eactf.evaluation.words import accuracy_of_images
+from eactf.report.rows import Row, Runs, Spread, row_of
 from eactf.wording import counted, enumerated
 
 __all__ = ["ComparisonTable", "Row", "Runs", "Spread", "markdown_table", "tabulate"]
@@ -20,83 +20,6 @@ BASELINE = "cross_entropy"
 
 MOST_RECALL_COLUMNS = 20
 """More classes than that are no table to read: their recalls are in the CSV alone."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n - 1) of `n` runs; the deviation of one run is None."""
-
-    mean: float
-    deviation: float | None
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread | None:
-        """The spread of `values`, None where there are none."""
-        if not values:
-            return None
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        return cls(statistics.mean(values), deviation, len(values))
-
-    def percent(self) -> str:
-        """`81.2 (0.7)`, in percent, or `81.2` of one run."""
-        text = f"{100 * self.mean:.1f}"
-        return text if self.deviation is None else f"{text} ({100 * self.deviation:.1f})"
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The results of one row's seeds, as runs wrote them, and how many `failed` beside them.
-
-    Epochs of one `network` (data, network, batch) may be compared in seconds. `paper` and
-    `paper_top5` are published accuracies, 0 to 1.
-    """
-
-    name: str
-    results: Sequence[Mapping[str, Any]]
-    failed: int = 0
-    network: str = ""
-    paper: float | None = None
-    paper_top5: float | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """The runs of one recipe over its seeds; figures 0 to 1, absent where no run has them.
-
-    `seconds` is the mean length of an epoch; `cost` that over cross-entropy's on the same network;
-    `best_on_test` chooses the epoch on the split that is judged: optimistic. `top5` is the mean of
-    the last epochs; runs on few classes have none. `learnt_wrong` is the share of the wrong
-    training labels that the network ends up predicting; none where no wrong label is known.
-    `macro_recall`, which is the balanced accuracy, and `lowest_recall`, that of the class that a
-    run recognises worst, are of the mean of the last epochs; `lowest_classes` counts in how many of
-    the runs a class is that one. `images` is how many were judged, None where a result does not
-    say it. `alone` is what each network of an ensemble is worth by itself, mean of the last epochs;
-    empty where there is but one.
-    """
-
-    name: str
-    method: str
-    judged_on: str
-    n: int
-    failed: int
-    last: Spread | None
-    mean_of_last: Spread | None
-    best_on_validation: Spread | None
-    best_on_test: Spread | None
-    macro_recall: Spread | None
-    lowest_recall: Spread | None = None
-    lowest_classes: Mapping[str, int] = field(default_factory=dict)
-    images: int | None = None
-    recall: Mapping[str, Spread] = field(default_factory=dict)
-    seconds: float | None = None
-    cost: float | None = None
-    paper: float | None = None
-    paper_top5: float | None = None
-    top5: Spread | None = None
-    learnt_wrong: Spread | None = None
-    alone: tuple[Spread, ...] = ()
-    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +43,7 @@ class ComparisonTable:
         heads += ["macro recall"]
         heads += ["lowest recall"] if self._has("lowest_recall") else []
         heads += [*(["wrong learnt"] if self._has("learnt_wrong") else [])]
+        heads += self._numbers()
         return [*heads, "cost", *(["paper"] if self._has("paper") else [])]
 
     def cells(self) -> list[list[str]]:
@@ -137,6 +61,8 @@ class ComparisonTable:
             "percent: mean (standard deviation) over n seeds; cost: an epoch over cross-entropy's"
         ]
         lines += ["macro recall, the mean of the classes' recalls, is the balanced accuracy"]
+        if self._numbers():
+            lines += [f"{enumerated(self._numbers())}: concordance with the true values"]
         lines += [
             f"lowest recall of {row.name}: {_lowest_classes(row)}"
             for row in self.rows
@@ -184,6 +110,10 @@ class ComparisonTable:
         """The rows of `csv` as mappings, for JSON."""
         return [_plain(row, with_top5=self._has("top5")) for row in self.rows]
 
+    def _numbers(self) -> list[str]:
+        """The continuous targets that a row was judged on."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.concordance))
+
     def _has(self, figure: str) -> bool:
         return any(getattr(row, figure) is not None for row in self.rows)
 
@@ -198,6 +128,8 @@ class ComparisonTable:
         figures += [row.lowest_recall] if self._has("lowest_recall") else []
         figures += [row.learnt_wrong] if self._has("learnt_wrong") else []
         cells += [_percent(figure) for figure in figures]
+        found = (row.concordance.get(name) for name in self._numbers())
+        cells += ["-" if spread is None else spread.plain() for spread in found]
         cells.append("-" if row.cost is None else f"{row.cost:.2f}x")
         return [*cells, *([_published(row)] if self._has("paper") else [])]
 
@@ -216,7 +148,7 @@ def tabulate(runs: Sequence[Runs], *, optimistic: bool = False) -> ComparisonTab
     Cost is relative to cross-entropy on the same network, to the mean where several rows are; `-`
     where there is none.
     """
-    rows = [_row(row) for row in runs]
+    rows = [row_of(row) for row in runs]
     base: dict[str, list[float]] = {}
     for row in rows:
         if row.method == BASELINE and row.seconds:
@@ -231,69 +163,6 @@ def _with_cost(row: Row, base: float | None) -> Row:
     if base is None or row.seconds is None:
         return row
     return replace(row, cost=row.seconds / base)
-
-
-def _row(runs: Runs) -> Row:
-    results = runs.results
-
-    def spread(section: str, key: str) -> Spread | None:
-        found = [result[section][key] for result in results if result.get(section)]
-        return Spread.of([value for value in found if value is not None])
-
-    learnt = [result.get("memorised_wrong_labels") for result in results]
-    lowest = [result["mean_of_last_epochs"].get("lowest_recall") for result in results]
-    classes: list[str] = []
-    if results:
-        classes = list(results[0]["last_epoch"]["recalls"])
-    seconds = [result["seconds"] / result["epochs"] for result in results]
-    return Row(
-        name=runs.name,
-        method=results[0]["method"] if results else "",
-        judged_on=results[0]["judged_on"] if results else "-",
-        n=len(results),
-        failed=runs.failed,
-        last=spread("last_epoch", "accuracy"),
-        mean_of_last=spread("mean_of_last_epochs", "accuracy"),
-        top5=_top5(results),
-        best_on_validation=spread("best_on_validation", "accuracy"),
-        best_on_test=spread("best_on_test", "accuracy"),
-        macro_recall=spread("mean_of_last_epochs", "macro_recall"),
-        lowest_recall=Spread.of([recall for recall in lowest if recall is not None]),
-        lowest_classes=_counted_lowest(results),
-        images=results[0]["last_epoch"].get("count") if results else None,
-        learnt_wrong=Spread.of([share for share in learnt if share is not None]),
-        alone=_alone(results),
-        recall={label: found for label in classes if (found := _recall(results, label))},
-        seconds=statistics.mean(seconds) if seconds else None,
-        paper=runs.paper,
-        paper_top5=runs.paper_top5,
-        network=runs.network,
-    )
-
-
-def _alone(results: Sequence[Mapping[str, Any]]) -> tuple[Spread, ...]:
-    """The accuracy of each network of an ensemble, over the results that have it."""
-    networks = [result["networks"] for result in results if result.get("networks")]
-    accuracies = [[one["mean_of_last_epochs"]["accuracy"] for one in own] for own in networks]
-    spreads = (Spread.of(own) for own in zip(*accuracies, strict=True))
-    return tuple(spread for spread in spreads if spread is not None)
-
-
-def _top5(results: Sequence[Mapping[str, Any]]) -> Spread | None:
-    """Results of few classes do not have it, nor do those of runs from before it was counted."""
-    means = [result["mean_of_last_epochs"] for result in results]
-    return Spread.of([mean["top5_accuracy"] for mean in means if "top5_accuracy" in mean])
-
-
-def _recall(results: Sequence[Mapping[str, Any]], label: str) -> Spread | None:
-    values = [result["last_epoch"]["recalls"].get(label) for result in results]
-    return Spread.of([value for value in values if value is not None])
-
-
-def _counted_lowest(results: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
-    """How many of the results have a class as the lowest, or as one of several that tie."""
-    means = [result["mean_of_last_epochs"] for result in results]
-    return Counter(name for mean in means for name in mean.get("lowest_recall_classes", ()))
 
 
 def _lowest_classes(row: Row) -> str:
@@ -338,6 +207,8 @@ def _plain(row: Row, *, with_top5: bool) -> dict[str, Any]:
     line |= _flat("learnt_wrong", row.learnt_wrong)
     for number, spread in enumerate(row.alone, start=1):
         line |= _flat(f"network_{number}_alone", spread)
+    for name, spread in row.concordance.items():
+        line |= _flat(f"concordance_{name}", spread)
     line |= {"images": row.images, **_interval(row)}
     for label, spread in row.recall.items():
         line |= _flat(f"recall_{label}", spread)

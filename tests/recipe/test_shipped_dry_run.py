@@ -32,6 +32,7 @@ NAMES = (
     "contempt",
 )
 RECIPES = [name for name, _ in list_recipes()]
+DRAWN = ("quickstart", "multitask-drawn")
 IN_FULL = "ferplus-noise20"
 OF_THE_RUN = {"warm_up", "crop_padding", "forget_rate", "gradual", "labelled_per_class"}
 """Settings of methods that change no step, or a padding alone."""
@@ -57,7 +58,8 @@ def samples(count, first):
         images=drawn.integers(0, 256, (count, 48, 48, 1), dtype=np.uint8),
         ids=np.arange(first, first + count),
         given=labels,
-        labels={"fer2013": of_people, "worst": of_people},
+        labels={"fer2013": of_people, "worst": of_people, "machine": of_people},
+        values={name: drawn.uniform(-1, 1, count) for name in ("valence", "arousal")},
     )
 
 
@@ -75,7 +77,7 @@ def ferplus(tmp_path_factory):
 def test_a_shipped_recipe_dry_runs_and_writes_nothing(name, ferplus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tf.config.run_functions_eagerly(name != IN_FULL)
-    data = [] if name == "quickstart" else ["--data", str(ferplus)]
+    data = [] if name in DRAWN else ["--data", str(ferplus)]
     settings = ["train.batch_size=2", *(SMALLER if name != IN_FULL else ())]
     sets = [word for setting in settings for word in ("--set", setting)]
     command = ["train", "--recipe", name, *data, *sets, "--dry-run"]
@@ -95,7 +97,7 @@ def test_a_shipped_recipe_dry_runs_and_writes_nothing(name, ferplus, tmp_path, m
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_data_of_a_shipped_recipe_is_prepared_as_it_says(name, ferplus):
     drawn = ["data.drawn.train=20", "data.drawn.validation=4", "data.drawn.test=4"]
-    recipe = load_recipe(name, drawn if name == "quickstart" else [f"data.path={ferplus}"]).recipe
+    recipe = load_recipe(name, drawn if name in DRAWN else [f"data.path={ferplus}"]).recipe
     data = prepare_data(recipe)
     assert data.manifest.kind == recipe.noise.kind
     assert len(data.train) > 0

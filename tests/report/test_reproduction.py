@@ -19,7 +19,8 @@ from eactf.report.reproduction import (
     recognise,
     table_cells,
 )
-from eactf.report.table import Runs, tabulate
+from eactf.report.rows import Runs
+from eactf.report.table import tabulate
 
 TABLE = find_table("table1")
 

@@ -7,7 +7,8 @@ import io
 
 import pytest
 
-from eactf.report.table import Runs, Spread, tabulate
+from eactf.report.rows import Runs, Spread
+from eactf.report.table import tabulate
 
 
 def result(accuracy, *, method="eac", seconds=20.0, recalls=None, best_on_test=None, top5=None):
