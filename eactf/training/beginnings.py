@@ -60,4 +60,6 @@ def as_started(values: Mapping[str, Any], started_in: str) -> dict[str, str]:
 
 
 def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
