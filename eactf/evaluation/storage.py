@@ -170,10 +170,11 @@ def open_classifier_file(path: Path) -> StoredClassifier:
         raise _refused(path, fault)
     start_from_zeros(graph)
     model = _build(path, graph, weight_bytes)
-    fault = _several(model, facts) if isinstance(model.output, Mapping) else _unfit(model)
+    by_name = isinstance(getattr(model, "output_shape", None), Mapping)
+    fault = _several(model, facts) if by_name else _unfit(model)
     if fault is not None:
         raise _refused(path, fault)
-    if not isinstance(model.output, Mapping):
+    if not by_name:
         return StoredClassifier(model, path, facts)
     label = keras.Model(model.input, model.output[facts["label"]])
     values = {head: tuple(map(_printable, names)) for head, names in facts["values"].items()}

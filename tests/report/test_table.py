@@ -232,3 +232,15 @@ def test_runs_from_before_recalls_were_kept_have_no_lowest_recall_and_no_images(
     both = tabulate([Runs("old", [result(0.8)]), Runs("new", [judged(0.8, 0.1, ["fear"])])])
     at = both.columns().index("lowest recall")
     assert [cells[at] for cells in both.cells()] == ["-", "10.0"]
+
+
+def test_concordances_have_a_column_each_and_a_line_that_says_what_they_are():
+    with_numbers = [result(0.8), result(0.84)]
+    for one, valence in zip(with_numbers, (0.5, 0.6), strict=True):
+        one["mean_of_last_epochs"]["concordance"] = {"valence": valence}
+    table = tabulate([Runs("mine", with_numbers), Runs("other", [result(0.7)])])
+    mine, other = (dict(zip(table.columns(), cells, strict=True)) for cells in table.cells())
+    assert mine["valence"] == "0.550 (0.071)"
+    assert other["valence"] == "-"
+    assert "valence: concordance with the true values" in table.notes()
+    assert table.as_dicts()[0]["concordance_valence"] == pytest.approx(0.55)

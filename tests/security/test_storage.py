@@ -431,3 +431,43 @@ def test_what_a_backbone_of_keras_applications_is_made_of_may_be_opened(opened, 
     model = build_classifier(f"keras_applications:{name}", image_size=64, classes=3)
     model.save(tmp_path / "own.keras")
     assert opened(tmp_path / "own.keras").classes == 3
+
+
+@pytest.fixture
+def encoder_file(tmp_path):
+    """Writes an encoder of several outputs, with what it says of itself."""
+    from eactf.evaluation.storage import save_classifier
+    from eactf.nn.adversarial import encoder
+
+    def write_encoder(**facts):
+        path = tmp_path / "encoder.keras"
+        model = encoder(32, {"expression": 3, "affect": 2}, width=1 / 32, seed=0)
+        save_classifier(path, model, facts)
+        return path
+
+    return write_encoder
+
+
+def test_an_encoder_opens_as_a_classifier_with_numbers_beside(encoder_file, opened):
+    stored = opened(encoder_file(label="expression", values={"affect": ["valence", "arousal"]}))
+    assert stored.classes == 3
+    found = stored.classify(np.zeros((2, 32, 32, 3), np.uint8))
+    assert found[0].probabilities.sum() == pytest.approx(1.0)
+    assert set(found[0].values) == {"valence", "arousal"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"label": "age", "values": {}},
+        {"label": ["expression"], "values": {}},
+        {"label": "expression", "values": []},
+        {"label": "expression", "values": {"pain": ["pain"]}},
+        {"label": "expression", "values": {"affect": ["valence"]}},
+        {"label": "expression", "values": {"affect": ["valence", 2]}},
+        {"label": "expression", "values": {"affect": ["valence", "valence"]}},
+    ],
+)
+def test_an_encoder_that_does_not_say_what_its_outputs_are_is_refused(encoder_file, opened, facts):
+    refused(opened, encoder_file(**facts))
