@@ -170,7 +170,7 @@ def open_classifier_file(path: Path) -> StoredClassifier:
         raise _refused(path, fault)
     start_from_zeros(graph)
     model = _build(path, graph, weight_bytes)
-    by_name = isinstance(getattr(model, "output_shape", None), Mapping)
+    by_name = isinstance(getattr(model, "output", None), Mapping)
     fault = _several(model, facts) if by_name else _unfit(model)
     if fault is not None:
         raise _refused(path, fault)
