@@ -181,7 +181,7 @@ class MultiTask(OneViewMethod):
         return replace(batch, targets={**targets, label: batch.labels})
 
     def label_column(self, labels: Any) -> Any:
-        return labels[self.tasks.label] if isinstance(labels, Mapping) else labels
+        return labels.get(self.tasks.label) if isinstance(labels, Mapping) else labels
 
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         batch = self.unpack(data)

@@ -138,16 +138,17 @@ class ReplicatedModel(keras.Model):
         return {name: running.get(name, value) for name, value in logs.items()}
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Build metrics and optimizer before the replicas run, from shapes alone.
+        """Build metrics and optimizer before the first step, from shapes alone.
 
-        Keras does so by averaging the replicas' parts of the first batch, which fails where they
-        differ in size.
+        A graph whose first run makes variables is traced twice. On several devices Keras builds
+        them by averaging the replicas' parts of the first batch, which fails where they differ in
+        size; on one it leaves them to the step.
         """
-        if self._distribute_strategy is None:
+        labels = self._label_form(iterator)
+        if labels is None:
             return
         images = keras.KerasTensor((None, *self.classifier.input_shape[1:]))
-        labels = self._label_form(iterator)
-        with self._distribute_strategy.scope():
+        with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=(images, labels))
 
     def label_column(self, labels: Any) -> Any:
@@ -155,11 +156,31 @@ class ReplicatedModel(keras.Model):
         return labels
 
     def _label_form(self, iterator: Any) -> Any:
-        """Shape and dtype of the labels, from one replica's part of the first batch."""
-        for _, _, batches in iterator:
-            own = self.label_column(next(batches)[1])
-            parts = self._distribute_strategy.experimental_local_results(own)
-            shape = (None, *parts[0].shape[1:])
-            shape = (None,) if shape == (None, 1) else shape
-            return keras.KerasTensor(shape, keras.backend.standardize_dtype(parts[0].dtype))
-        return keras.KerasTensor((None,), "int32")
+        """Shape and dtype of the labels that metrics see; None for what no step takes.
+
+        On several devices, where no step may make variables, they are told by one replica's part
+        of the first batch, or taken for classes.
+        """
+        if self._distribute_strategy is not None:
+            for _, _, batches in iterator or ():
+                own = self.label_column(next(batches)[1])
+                form = self._as_form(self.distribute_strategy.experimental_local_results(own)[0])
+                if form is not None:
+                    return form
+            return keras.KerasTensor((None,), "int32")
+        if iterator is None:
+            return None
+        columns = iterator._distributed_dataset.element_spec
+        if not isinstance(columns, tuple) or len(columns) < 2:
+            return None
+        return self._as_form(self.label_column(columns[1]))
+
+    def _as_form(self, labels: Any) -> Any:
+        shape = getattr(labels, "shape", None)
+        if shape is None or shape.rank is None:
+            return None
+        form = (None, *shape[1:])
+        form = (None,) if form == (None, 1) else form
+        if form not in ((None,), (None, self.classifier.output_shape[-1])):
+            return None  # the step itself says what is wrong with them
+        return keras.KerasTensor(form, keras.backend.standardize_dtype(labels.dtype))
