@@ -9,15 +9,9 @@ import numpy as np
 from eactf.errors import DataError
 from eactf.methods.base import Method
 from eactf.methods.multi_task import MultiTask
-from eactf.methods.tasks import Tasks
 from eactf.packed.records import Samples
 
-__all__ = ["tasks_of_method", "training_labels"]
-
-
-def tasks_of_method(method: Method) -> Tasks | None:
-    """The heads of a method that learns labels of several kinds; None for other methods."""
-    return method.tasks if isinstance(method, MultiTask) else None
+__all__ = ["training_labels"]
 
 
 def training_labels(method: Method, samples: Samples) -> Mapping[str, np.ndarray] | None:
@@ -26,9 +20,9 @@ def training_labels(method: Method, samples: Samples) -> Mapping[str, np.ndarray
     Raises `DataError` where the samples lack a label set or a continuous target, or where none of
     them has a value of it.
     """
-    tasks = tasks_of_method(method)
-    if tasks is None:
+    if not isinstance(method, MultiTask):
         return None
+    tasks = method.tasks
     own = samples.given if samples.targets is None else samples.targets
     further = [name for name in tasks.classes if name != tasks.label]
     numbers = [name for names in tasks.values.values() for name in names]
