@@ -29,6 +29,7 @@ LEVELS = (
     ("eactf.methods",),
     ("eactf.evaluation",),
     ("eactf.training",),
+    ("eactf.review",),
     ("eactf.report",),
     ("eactf.wizard",),
     ("eactf.cli",),
@@ -36,6 +37,8 @@ LEVELS = (
 """From the ground up. A module may import from its own level and from those below it."""
 
 LIGHT = (
+    "eactf.review",
+    "eactf.training.run_traces",
     "eactf.errors",
     "eactf.files",
     "eactf.foreign",

@@ -22,6 +22,7 @@ _COMMANDS = {
     "runs": "List runs, and how to go on with those that stopped.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
+    "audit": "List the labels that are probably wrong, and decide on them.",
     "compare": "Compare recipes over several seeds, or finished runs.",
     "reproduce": "Run a table of a paper, its numbers beside yours.",
     "data": "Bring images in, check them, measure their label noise.",

@@ -43,6 +43,7 @@ from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
 from eactf.methods.prior import checked_prior
 from eactf.methods.state import RestorableModel
+from eactf.methods.traces import SampleTraces
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -215,10 +216,10 @@ class Method(RestorableModel):
         logits = self(batch.images, training=False)
         values = losses.cross_entropy(logits, batch.labels)
         if batch.weights is None:
-            return self.report(batch, logits, {"loss": ops.mean(values)})
+            return self.figures(batch, logits, {"loss": ops.mean(values)})
         total = ops.sum(batch.weights)
         loss = ops.divide_no_nan(ops.sum(values * batch.weights), total)
-        return self.report(batch, logits, {"loss": loss}, total)
+        return self.figures(batch, logits, {"loss": loss}, total)
 
     def predict_step(self, data: Any) -> Tensor:
         images = data[0] if isinstance(data, tuple) else data
@@ -333,12 +334,24 @@ class Method(RestorableModel):
         parts: Mapping[str, Tensor],
         amount: Tensor | None = None,
     ) -> Mapping[str, Tensor]:
-        """Update the metrics with a batch and return the epoch's running values.
+        """Update the metrics with a training batch and return the epoch's running values.
 
-        `parts` are means over the replica's samples, `loss` among them; each is averaged over
-        the epoch's samples, or by `amount`, what a mean stands for in another measure. Metrics
-        get the sample weights where Keras was told to weigh them (`weighted_metrics`).
+        What `logits` say of each sample is noted where samples are followed (`follow`). `parts` are
+        means over the replica's samples, `loss` among them; each is averaged over the epoch's
+        samples, or by `amount`, what a mean stands for in another measure. Metrics get the sample
+        weights where Keras was told to weigh them (`weighted_metrics`).
         """
+        self.note(batch, logits)
+        return self.figures(batch, logits, parts, amount)
+
+    def figures(
+        self,
+        batch: Batch,
+        logits: Tensor,
+        parts: Mapping[str, Tensor],
+        amount: Tensor | None = None,
+    ) -> Mapping[str, Tensor]:
+        """As `report`, of samples that are not noted: in evaluation, or of mixed images."""
         amount = batch.count if amount is None else amount
         for name, value in parts.items():
             tracker = self._loss_tracker if name == "loss" else self.part_trackers[name]
@@ -354,6 +367,18 @@ class Method(RestorableModel):
     def stored_networks(self) -> dict[str, keras.Model]:
         """The networks that are saved for others to open, by file name."""
         return {"model.keras": self.classifier}
+
+    def follow(self, ids: Any) -> None:
+        """Note from now on what training shows of each of the samples `ids`, in `traces`.
+
+        To be called before the first step, under the strategy that the method was made under.
+        """
+        self.traces = SampleTraces(ids, self.classifier.output_shape[-1])
+
+    def note(self, batch: Batch, logits: Tensor) -> None:
+        """Note what a step showed of the samples of a batch, where they are followed."""
+        if self.traces is not None and batch.ids is not None:
+            self.traces.add(*(batch.real(rows) for rows in (batch.ids, batch.labels, logits)))
 
     def parts(self) -> tuple[str, ...]:
         """The parts of the loss that `report` is to average and log: those of the class."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from eactf.training.folder import RunFolder
 if TYPE_CHECKING:
     from eactf.recipe import Recipe, ResolvedRecipe
 
-__all__ = ["FORM", "FREE_KEYS", "PATHS", "as_started", "plain_values", "write_run_file"]
+__all__ = ["FORM", "FREE_KEYS", "PATHS", "as_started", "located", "plain_values", "write_run_file"]
 
 FORM = 1
 """The form of a run's folder; raised when it can no longer be taken up as an older one was."""
@@ -57,6 +58,19 @@ def as_started(values: Mapping[str, Any], started_in: str) -> dict[str, str]:
         for key, path in named.items()
         if path is not None and not Path(path).is_absolute()
     }
+
+
+def located(resolved: ResolvedRecipe, about: Mapping[str, Any]) -> ResolvedRecipe:
+    """The recipe with its files where they lay at the start, seen from here.
+
+    `about` is what the run's `run.json` holds.
+    """
+    recipe = resolved.recipe
+    for key, path in as_started(plain_values(recipe), about["started_in"]).items():
+        section, name = key.split(".")
+        changed = getattr(recipe, section).model_copy(update={name: path})
+        recipe = recipe.model_copy(update={section: changed})
+    return replace(resolved, recipe=recipe)
 
 
 def _plain(value: object) -> Any:

@@ -13,6 +13,7 @@ from eactf.errors import DataError, UsageError
 from eactf.noise import apply_noise, realised_rate
 from eactf.noise.advice import Advice, advise
 from eactf.noise.estimate import LEAST_SAMPLES, NoiseEstimate, estimate_noise
+from eactf.noise.ranking import Ranking, rank
 from eactf.noise.suspects import suspect_rows
 from eactf.packed.records import Dataset, Samples
 from eactf.training.out_of_fold import Progress, QuickPlan, out_of_fold, quick_plan
@@ -42,6 +43,7 @@ class NoiseAudit:
     split: str
     plan: QuickPlan
     estimate: NoiseEstimate
+    ranking: Ranking
     advice: Advice
     seconds: float
     true_rate: float | None
@@ -49,8 +51,8 @@ class NoiseAudit:
     unpredicted: tuple[str, ...]
 
     def suspects(self, limit: int | None = None) -> list[dict[str, object]]:
-        """The worst suspects, by the keys of `data.noise.suspects.HEADER`."""
-        return suspect_rows(self.estimate, self.samples, self.class_names, self.split, limit)
+        """The worst suspects, by the keys of `noise.suspects.HEADER`."""
+        return suspect_rows(self.ranking, self.samples, self.class_names, self.split, limit)
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` tells: the first hundred suspects, all figures."""
@@ -70,7 +72,7 @@ class NoiseAudit:
             "matrix": np.round(found.counts, 2).tolist(),
             "noise_matrix": np.round(found.noise, 5).tolist(),
             "suspects": self.suspects(_SUSPECTS),
-            "suspects_in_all": len(found.suspects()),
+            "suspects_in_all": len(self.ranking.suspects()),
             "advice": self.advice.as_dict(),
             "samples": len(self.samples),
             "split": self.split,
@@ -143,6 +145,7 @@ def audit_noise(
         split=split,
         plan=plan,
         estimate=estimate,
+        ranking=rank(estimate.probability, part.given),
         advice=advise(estimate, class_names, len(part)),
         seconds=time.perf_counter() - begun,
         true_rate=rate,

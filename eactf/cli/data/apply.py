@@ -1,0 +1,88 @@
+"""`eactf data apply` makes new data of what was decided on its labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eactf import console
+from eactf.cli.data.source_options import source_options
+from eactf.cli.options import FILE_PATH, json_option
+from eactf.errors import UsageError
+from eactf.progress import counting
+from eactf.suggestions import command_line
+from eactf.wording import counted
+
+if TYPE_CHECKING:
+    from eactf.intake.listing import Listing
+    from eactf.intake.sources import SourceOptions
+
+__all__ = ["apply"]
+
+
+@click.command()
+@click.argument("decisions", type=FILE_PATH)
+@click.option("--data", type=FILE_PATH, help="The data that was judged; by default the audit's.")
+@click.option("-o", "--output", type=FILE_PATH, help="The new packed file; by default reviewed.h5.")
+@source_options
+@json_option
+def apply(decisions: Path, data: Path | None, output: Path | None, options: SourceOptions) -> None:
+    """Make new data of DECISIONS, a CSV file: labels kept, changed, samples dropped.
+
+    The data itself stays as it is. Every change is listed beside the new file, and
+    'eactf data undo' takes all of them back.
+
+    \b
+    eactf data apply runs/quickstart/audit/decisions.csv -o mended.h5
+    eactf data apply decisions.csv --data faces.h5
+    """
+    from eactf.review.applying import apply_decisions
+    from eactf.review.decisions import read_decisions
+    from eactf.review.reviewed import Beside, write_reviewed
+
+    out = output or Path("reviewed.h5")
+    original = _original(decisions, data, options)
+    applied = apply_decisions(original, read_decisions(decisions, original.class_names))
+    if not applied.changes:
+        console.say("nothing is to be changed: no file was made")
+        return
+    with counting("packing") as progress:
+        report = write_reviewed(original, applied, out, progress=progress)
+    dropped = int(applied.dropped.sum())
+    beside = Beside.of(out)
+    console.emit(
+        "applied",
+        output=str(out),
+        changes=str(beside.changes),
+        relabelled=applied.relabelled,
+        dropped=dropped,
+        kept=applied.kept,
+        images=sum(sum(counts.values()) for counts in report.splits.values()),
+    )
+    labels = counted(applied.relabelled, "label was changed", "labels were changed")
+    gone = counted(dropped, "image was dropped", "images were dropped")
+    console.say(f"{labels}, {gone}, {applied.kept:,} kept as given")
+    console.say(f"wrote {out}; every change is in {beside.changes}", markup=False)
+    console.say("next:")
+    console.say(f"  {command_line('eactf', 'wizard', out)}", markup=False)
+    undo = command_line("eactf", "data", "undo", out, "-o", "as-before.h5")
+    console.say(f"to take it back: {undo}", markup=False)
+
+
+def _original(decisions: Path, data: Path | None, options: SourceOptions) -> Listing:
+    """The data that was judged: what is named, else that of the audit beside the decisions."""
+    from eactf.intake.sources import open_source
+    from eactf.review.audited import AuditFolder, audited_listing
+
+    if data is not None:
+        return open_source(data, options)
+    options.refuse("the data of an audit")
+    folder = AuditFolder(decisions.absolute().parent)
+    if not folder.exists:
+        raise UsageError(
+            f"{decisions} does not lie with an audit, so that its data is not known",
+            hint="name it: --data FILE.h5",
+        )
+    return audited_listing(folder.read())
