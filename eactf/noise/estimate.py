@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.noise.believed import believed
 from eactf.noise.interval import noise_interval
 from eactf.noise.latent import LatentFit, LatentModel
 
@@ -20,9 +21,6 @@ _MOST_CONFUSED = 12
 
 _DECIDED, _OPEN = 3.0, 1.5
 """Deviations from which the richer of two readings is taken, and from which it stays possible."""
-
-_LEAST_NOISE = 0.05
-"""Suspects are looked for as if at least so many labels were wrong."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def estimate_noise(probabilities: np.ndarray, given: np.ndarray) -> NoiseEstimat
     low, high = noise_interval(model, chosen)
     if not paired and gain > _demanded(more, _OPEN):
         high = max(high, by_pair.rate)
-    true = _with_given(chosen, given)
+    true = believed(even, by_pair, given)
     likely = true.argmax(axis=1)
     return NoiseEstimate(
         rate=chosen.rate,
@@ -124,16 +122,6 @@ def _demanded(more: int, deviations: float) -> float:
     freedom; that it passes its mean by three deviations happens once in a thousand times.
     """
     return float(0.5 * (more + deviations * (2.0 * more) ** 0.5))
-
-
-def _with_given(fit: LatentFit, given: np.ndarray) -> np.ndarray:
-    """The probability of each true class, the given label known, `(n, classes)`.
-
-    Every mistake is held possible: of labels that read as clean, people err on the hard ones still.
-    """
-    noise = np.maximum(fit.noise, _LEAST_NOISE / (len(fit.noise) - 1))
-    true = fit.prior * noise[:, given].T
-    return np.asarray(true / true.sum(axis=1, keepdims=True))
 
 
 def _log_odds(true: np.ndarray, likely: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -52,8 +52,7 @@ def rank(
 ) -> Ranking:
     """A ranking by `probability` `(n, classes)`, how likely each class is the true one.
 
-    Without `score` it is the logarithm of the odds of the likeliest other class against the given
-    one.
+    Without `score` it is the logarithm of the odds of all other classes against the given one.
 
     >>> found = rank(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
     >>> found.suspects(), found.likely, found.quality.round(1)
@@ -65,5 +64,5 @@ def rank(
     others[rows, given] = -1.0
     likely = others.argmax(axis=1)
     if score is None:
-        score = np.log(np.maximum(others[rows, likely], _LEAST)) - np.log(own)
+        score = np.log(np.maximum(1.0 - own, _LEAST)) - np.log(own)
     return Ranking(given, probability, likely, np.asarray(score), dict(evidence or {}))
