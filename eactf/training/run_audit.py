@@ -111,7 +111,15 @@ def _evidence(folder: Path, data: PreparedData, look: SecondLook) -> RunEvidence
         map_change=look.map_change,
         relabelled=_relabelled(folder, data),
         further=further,
+        validation_accuracy=_validation_accuracy(folder),
     )
+
+
+def _validation_accuracy(folder: Path) -> float | None:
+    """That of the last epoch."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    found = json.loads(lines[-1]).get("val_accuracy") if lines else None
+    return None if found is None else float(found)
 
 
 def _relabelled(folder: Path, data: PreparedData) -> np.ndarray | None:
