@@ -41,9 +41,8 @@ from eactf.methods.batch import Batch, columns, pad_rows
 from eactf.methods.clock import with_clock
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
+from eactf.methods.following import FollowingModel
 from eactf.methods.prior import checked_prior
-from eactf.methods.state import RestorableModel
-from eactf.methods.traces import SampleTraces
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -53,7 +52,7 @@ __all__ = ["Batch", "Method", "refuse_regularizers"]
 Tensor = Any
 
 
-class Method(RestorableModel):
+class Method(FollowingModel):
     """A classifier in training.
 
     `classifier` is a functional Keras model that ends in global average pooling and a dense layer
@@ -367,18 +366,6 @@ class Method(RestorableModel):
     def stored_networks(self) -> dict[str, keras.Model]:
         """The networks that are saved for others to open, by file name."""
         return {"model.keras": self.classifier}
-
-    def follow(self, ids: Any) -> None:
-        """Note from now on what training shows of each of the samples `ids`, in `traces`.
-
-        To be called before the first step, under the strategy that the method was made under.
-        """
-        self.traces = SampleTraces(ids, self.classifier.output_shape[-1])
-
-    def note(self, batch: Batch, logits: Tensor) -> None:
-        """Note what a step showed of the samples of a batch, where they are followed."""
-        if self.traces is not None and batch.ids is not None:
-            self.traces.add(*(batch.real(rows) for rows in (batch.ids, batch.labels, logits)))
 
     def parts(self) -> tuple[str, ...]:
         """The parts of the loss that `report` is to average and log: those of the class."""

@@ -18,6 +18,7 @@ from eactf.wording import counted
 if TYPE_CHECKING:
     from eactf.intake.listing import Listing
     from eactf.intake.sources import SourceOptions
+    from eactf.review.applying import Applied
 
 __all__ = ["apply"]
 
@@ -37,10 +38,12 @@ def apply(decisions: Path, data: Path | None, output: Path | None, options: Sour
     \b
     eactf data apply runs/quickstart/audit/decisions.csv -o mended.h5
     eactf data apply decisions.csv --data faces.h5
+    eactf data apply decisions.csv --data faces/ -o reviewed.csv
     """
     from eactf.review.applying import apply_decisions
     from eactf.review.decisions import read_decisions
     from eactf.review.reviewed import Beside, write_reviewed
+    from eactf.review.reviewed_manifest import write_manifest
 
     out = output or Path("reviewed.h5")
     original = _original(decisions, data, options)
@@ -48,26 +51,33 @@ def apply(decisions: Path, data: Path | None, output: Path | None, options: Sour
     if not applied.changes:
         console.say("nothing is to be changed: no file was made")
         return
-    with counting("packing") as progress:
-        report = write_reviewed(original, applied, out, progress=progress)
+    if out.suffix.lower() == ".csv":
+        write_manifest(original, applied, out)
+        changes = out
+    else:
+        with counting("packing") as progress:
+            write_reviewed(original, applied, out, progress=progress)
+        changes = Beside.of(out).changes
+    _show(applied, out, changes)
+
+
+def _show(applied: Applied, out: Path, changes: Path) -> None:
     dropped = int(applied.dropped.sum())
-    beside = Beside.of(out)
     console.emit(
         "applied",
         output=str(out),
-        changes=str(beside.changes),
+        changes=str(changes),
         relabelled=applied.relabelled,
         dropped=dropped,
         kept=applied.kept,
-        images=sum(sum(counts.values()) for counts in report.splits.values()),
     )
     labels = counted(applied.relabelled, "label was changed", "labels were changed")
     gone = counted(dropped, "image was dropped", "images were dropped")
     console.say(f"{labels}, {gone}, {applied.kept:,} kept as given")
-    console.say(f"wrote {out}; every change is in {beside.changes}", markup=False)
+    console.say(f"wrote {out}; every change is in {changes}", markup=False)
     console.say("next:")
     console.say(f"  {command_line('eactf', 'wizard', out)}", markup=False)
-    undo = command_line("eactf", "data", "undo", out, "-o", "as-before.h5")
+    undo = command_line("eactf", "data", "undo", out, "-o", f"as-before{out.suffix}")
     console.say(f"to take it back: {undo}", markup=False)
 
 
