@@ -56,11 +56,9 @@ def undo_manifest(reviewed: Path, out: Path) -> int:
             )
         rows = list(reader)
     kept = [name for name in names if name not in (BEFORE, _DECISION)]
-    before = [{**row, "label": row[BEFORE]} for row in rows]
-    places = _paths_from(reviewed.absolute().parent, out.absolute().parent, before)
-    cells = [
-        [path, *(row[name] for name in kept[1:])] for path, row in zip(places, before, strict=True)
-    ]
+    old, new = reviewed.absolute().parent, out.absolute().parent
+    before = [{**row, "path": _path(old / row["path"], new), "label": row[BEFORE]} for row in rows]
+    cells = [[row[name] for name in kept] for row in before]
     write_text(out, _csv_text(kept, cells))
     return len(rows)
 
