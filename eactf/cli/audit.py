@@ -157,6 +157,11 @@ def _audit_data(
     names = dataset.class_names
     with counting("training") as bar:
         found = audit_noise(samples, names, split=split, folds=folds, seed=seed, progress=bar)
+    if not found.estimate.tells:
+        console.warn(
+            "the networks know too little of these images to tell wrong labels from their own"
+            " mistakes: look at the suspects for yourself"
+        )
     rows = suspect_rows(found.ranking, found.samples, names, split, everything=everything)
     audited = Audited.of_data(target, split, names, label_set, options)
     folder.write(audited, rows, _figures(len(found.samples), rows, found.true_rate))

@@ -17,6 +17,9 @@ __all__ = ["believed"]
 _LEAST_NOISE = 0.02
 """Suspects are looked for as if at least so many labels of each class were wrong."""
 
+_LABELS_A_PAIR = 20
+"""With fewer labels for each pair of classes the reading by pairs counts for less."""
+
 _ROUNDS = 2
 _STEPS = 30
 _ENOUGH = 1e-5
@@ -27,12 +30,16 @@ def believed(even: LatentFit, by_pair: LatentFit, given: np.ndarray) -> np.ndarr
     """The probability of each true class, the given label known, `(n, classes)`.
 
     Of the two readings' noise it is the mean, of their probabilities the geometric mean, then
-    brought to the labels class by class (`_calibrated`). Every mistake is held possible: of labels
-    that read as clean, people err on the hard ones still.
+    brought to the labels class by class (`_calibrated`). Of few labels the reading by pairs, which
+    has far more to learn from them, counts for less than half. Every mistake is held possible: of
+    labels that read as clean, people err on the hard ones still.
     """
-    noise = (even.noise + by_pair.noise) / 2.0
-    noise = np.maximum(noise, _LEAST_NOISE / (len(noise) - 1))
-    prior = _rows_to_one(np.sqrt(even.prior * by_pair.prior))
+    classes = len(even.noise)
+    enough = _LABELS_A_PAIR * classes * (classes - 1)
+    share = 0.5 * min(1.0, len(given) / enough)
+    noise = (1.0 - share) * even.noise + share * by_pair.noise
+    noise = np.maximum(noise, _LEAST_NOISE / (classes - 1))
+    prior = _rows_to_one(even.prior ** (1.0 - share) * by_pair.prior**share)
     shares = _rows_to_one(noise)
     for _ in range(_ROUNDS):
         prior = _calibrated(prior, _rows_to_one(prior * shares[:, given].T))
