@@ -56,40 +56,56 @@ class Applied:
         return sum(change.label is not None for change in self.changes)
 
 
-def apply_decisions(listing: Listing, decisions: Sequence[Decision]) -> Applied:
+def apply_decisions(
+    listing: Listing, decisions: Sequence[Decision], label_set: str | None = None
+) -> Applied:
     """Put `decisions` on the data that they were made of.
 
-    A sample is found by its id, else by its path. The label as it was stays in the label set
+    A sample is found by its id, else by its path. What was judged are the given labels, or those of
+    `label_set`, which then change in their place. The labels as they were stay in the label set
     `before_review`. Raises `DataError` for a sample that is not there, or whose label is not the
     one that was judged: all of them, the first ten named.
     """
-    rows = _rows_of(listing, decisions)
-    given = listing.given.copy()
+    judged = listing.given if label_set is None else listing.labels[label_set]
+    rows = _rows_of(listing, judged, decisions)
+    labels = judged.copy()
     index = {name: label for label, name in enumerate(listing.class_names)}
     dropped = np.zeros(len(listing), bool)
     changes = []
     for row, one in zip(rows, decisions, strict=True):
-        if one.choice is Choice.KEEP or given[row] < 0:
+        if one.choice is Choice.KEEP or labels[row] < 0:
             continue
         new = index[one.label] if one.choice is Choice.RELABEL else -1
-        if new == given[row]:
+        if new == labels[row]:
             continue
-        given[row], dropped[row] = new, new < 0
-        changes.append(_change(listing, row, new))
+        changes.append(_change(listing, row, int(labels[row]), new))
+        labels[row], dropped[row] = new, new < 0
     return Applied(
-        replace(
-            listing,
-            given=given,
-            labels={**listing.labels, _free_name(listing): listing.given},
-            targets=_targets(listing, given),
-        ),
+        _with_labels(listing, label_set, np.where(dropped, judged, labels), dropped),
         tuple(changes),
         dropped,
         kept=len(decisions) - len(changes),
     )
 
 
-def _rows_of(listing: Listing, decisions: Sequence[Decision]) -> list[int]:
+def _with_labels(
+    listing: Listing, label_set: str | None, labels: np.ndarray, dropped: np.ndarray
+) -> Listing:
+    """The listing with other labels in the place of those judged, and without the dropped rows."""
+    judged = listing.given if label_set is None else listing.labels[label_set]
+    before = {_free_name(listing): judged}
+    if label_set is not None:
+        sets = {**listing.labels, label_set: labels, **before}
+        return replace(listing, given=np.where(dropped, -1, listing.given), labels=sets)
+    return replace(
+        listing,
+        given=np.where(dropped, -1, labels),
+        labels={**listing.labels, **before},
+        targets=_targets(listing, labels),
+    )
+
+
+def _rows_of(listing: Listing, judged: np.ndarray, decisions: Sequence[Decision]) -> list[int]:
     """The row of each decision's sample."""
     by_id = {} if listing.ids is None else {int(n): row for row, n in enumerate(listing.ids)}
     by_name = {str(name): row for row, name in enumerate(listing.names)}
@@ -97,7 +113,7 @@ def _rows_of(listing: Listing, decisions: Sequence[Decision]) -> list[int]:
     for one in decisions:
         by_its_id = by_id and one.id is not None
         row = by_id.get(one.id or 0) if by_its_id else by_name.get(one.filepath)
-        problem = _problem(listing, row, one, by_name)
+        problem = _problem(listing, judged, row, one, by_name)
         if problem:
             problems.append(f"line {one.line}: {one.key}: {problem}")
         rows.append(-1 if row is None else row)
@@ -113,13 +129,13 @@ def _rows_of(listing: Listing, decisions: Sequence[Decision]) -> list[int]:
 
 
 def _problem(
-    listing: Listing, row: int | None, one: Decision, by_name: dict[str, int]
+    listing: Listing, judged: np.ndarray, row: int | None, one: Decision, by_name: dict[str, int]
 ) -> str | None:
     """Why a decision cannot be of the sample at `row`; None where it can."""
     if row is None:
         near = did_you_mean(one.filepath, by_name) if one.filepath and len(by_name) < 10_000 else ""
         return f"there is no such sample{'; ' + near if near else ''}"
-    label = int(listing.given[row])
+    label = int(judged[row])
     held = listing.class_names[label] if label >= 0 else ""
     if one.given and one.given != held:
         now = f"is {held!r} now" if held else "is gone now"
@@ -127,14 +143,14 @@ def _problem(
     return None
 
 
-def _change(listing: Listing, row: int, new: int) -> Change:
+def _change(listing: Listing, row: int, old: int, new: int) -> Change:
     names = listing.class_names
     return Change(
         row=row,
         id=None if listing.ids is None else int(listing.ids[row]),
         filepath=str(listing.names[row]),
         split=SPLITS[listing.splits[row]],
-        given=names[listing.given[row]],
+        given=names[old],
         label=None if new < 0 else names[new],
     )
 

@@ -30,8 +30,8 @@ from eactf.intake.sources import SourceOptions, open_source
 from eactf.intake.sources.packed import list_dataset
 from eactf.noise import NoiseManifest
 from eactf.noise.suspects import ANSWERS, write_suspects
-from eactf.recipe import Recipe, load_recipe
-from eactf.training.beginnings import located
+from eactf.recipe import Recipe
+from eactf.training.beginnings import recipe_of_run
 
 __all__ = ["AuditFolder", "Audited", "audited_listing"]
 
@@ -63,7 +63,8 @@ class Audited:
         options: SourceOptions,
     ) -> Audited:
         """An audit of data that the user named."""
-        told = {key: value for key, value in asdict(options).items() if value}
+        plain_options = asdict(SourceOptions())
+        told = {key: value for key, value in asdict(options).items() if value != plain_options[key]}
         plain = {k: str(v) if isinstance(v, Path) else v for k, v in told.items()}
         return cls("data", str(path.absolute()), split, tuple(class_names), label_set, plain)
 
@@ -141,7 +142,7 @@ class AuditFolder:
 
 
 def audited_listing(audited: Audited) -> Listing:
-    """The data of an audit, with the labels that were judged; no image is decoded.
+    """The data of an audit, a run's with the labels that it had; no image is decoded.
 
     Raises what opening it raises, and `DataError` where its classes are others now.
     """
@@ -164,19 +165,14 @@ def _of_data(path: Path, audited: Audited) -> Listing:
     if "root" in options:
         options["root"] = Path(options["root"])
     listing = open_source(path, SourceOptions(**options))
-    if audited.label_set is None:
-        return listing
-    labels = listing.labels.get(audited.label_set)
-    if labels is None:
+    if audited.label_set is not None and audited.label_set not in listing.labels:
         raise DataError(f"{path} has no longer the label set {audited.label_set}")
-    return replace(listing, given=np.where(labels >= 0, labels, listing.given))
+    return listing
 
 
 def _of_run(folder: Path) -> Listing:
     """A run's data, the training labels as the run had them, planted noise included."""
-    resolved = load_recipe(str(folder / "recipe.yaml"))
-    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    recipe = located(resolved, about).recipe
+    recipe = recipe_of_run(folder).recipe
     listing = _of_recipe(recipe)
     if recipe.noise.kind == "none":
         return listing

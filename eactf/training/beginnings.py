@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eactf import __version__
+from eactf.errors import UsageError
 from eactf.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from eactf.recipe import Recipe, ResolvedRecipe
 
-__all__ = ["FORM", "FREE_KEYS", "PATHS", "as_started", "located", "plain_values", "write_run_file"]
+__all__ = [
+    "FORM",
+    "FREE_KEYS",
+    "PATHS",
+    "as_started",
+    "located",
+    "plain_values",
+    "recipe_of_run",
+    "write_run_file",
+]
 
 FORM = 1
 """The form of a run's folder; raised when it can no longer be taken up as an older one was."""
@@ -71,6 +81,22 @@ def located(resolved: ResolvedRecipe, about: Mapping[str, Any]) -> ResolvedRecip
         changed = getattr(recipe, section).model_copy(update={name: path})
         recipe = recipe.model_copy(update={section: changed})
     return replace(resolved, recipe=recipe)
+
+
+def recipe_of_run(folder: Path) -> ResolvedRecipe:
+    """The recipe of the run in `folder`, its files where they lay when the run began.
+
+    Raises `UsageError` where an older version wrote the folder, which does not say where that was.
+    """
+    from eactf.recipe import load_recipe
+
+    about = RunFolder(folder).read_json("run.json")
+    if "started_in" not in about:
+        raise UsageError(
+            f"{folder} was written by an older version of eactf and does not say where its data lay",
+            hint="audit the data itself: eactf audit DATA",
+        )
+    return located(load_recipe(str(folder / "recipe.yaml")), about)
 
 
 def _plain(value: object) -> Any:

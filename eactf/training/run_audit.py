@@ -18,8 +18,7 @@ from eactf.evaluation.storage import find_classifier, open_classifier_file
 from eactf.noise.ranking import Ranking
 from eactf.noise.run_ranking import RunEvidence, rank_run
 from eactf.packed.records import Samples
-from eactf.recipe import load_recipe
-from eactf.training.beginnings import located
+from eactf.training.beginnings import recipe_of_run
 from eactf.training.run_traces import read_table, read_traces
 
 __all__ = ["RunAudit", "audit_run"]
@@ -78,10 +77,7 @@ def audit_run(folder: Path, *, batch_size: int = 128, progress: Progress | None 
 
 def _data_of(folder: Path) -> PreparedData:
     """The run's data, labels as it had them; `DataError` where they are others now."""
-    resolved = load_recipe(str(folder / "recipe.yaml"))
-    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    as_begun = located(resolved, about)
-    data = prepare_data(as_begun.recipe, looked_through=True)
+    data = prepare_data(recipe_of_run(folder).recipe, looked_through=True)
     record = RunRecord.read(folder / FILE_NAME)
     changed = None if record is None else record.change(data.dataset)
     noise = json.loads((folder / "noise.json").read_text(encoding="utf-8"))

@@ -99,6 +99,21 @@ def test_a_second_review_keeps_what_the_first_one_noted(packed, tmp_path):
     assert_same(open_packed(tmp_path / "one.h5"), open_packed(tmp_path / "back.h5"))
 
 
+def test_of_a_label_set_that_was_judged_the_labels_change_in_their_place(packed, tmp_path):
+    listing = open_source(packed, SourceOptions())
+    decisions = [
+        Decision(Choice.RELABEL, 104, given=CLASSES[2], label=CLASSES[0]),
+        Decision(Choice.DROP, 101),
+    ]
+    write_reviewed(listing, apply_decisions(listing, decisions, "rater"), tmp_path / "new.h5")
+    train = open_packed(tmp_path / "new.h5").splits["train"]
+    np.testing.assert_array_equal(train.given, np.delete(GIVEN[:8], 1))
+    np.testing.assert_array_equal(train.labels["rater"], [1, 0, 1, 0, 0, 1, 2])
+    np.testing.assert_array_equal(train.labels["before_review"], [1, 0, 1, 2, 0, 1, 2])
+    undo(tmp_path / "new.h5", tmp_path / "again.h5")
+    assert_same(open_packed(packed), open_packed(tmp_path / "again.h5"))
+
+
 def test_decisions_of_other_data_are_refused_all_at_once(packed):
     listing = open_source(packed, SourceOptions())
     wrong = [

@@ -46,11 +46,17 @@ def apply(decisions: Path, data: Path | None, output: Path | None, options: Sour
     from eactf.review.reviewed_manifest import write_manifest
 
     out = output or Path("reviewed.h5")
-    original = _original(decisions, data, options)
-    applied = apply_decisions(original, read_decisions(decisions, original.class_names))
+    original, label_set = _original(decisions, data, options)
+    made = read_decisions(decisions, original.class_names)
+    applied = apply_decisions(original, made, label_set)
     if not applied.changes:
         console.say("nothing is to be changed: no file was made")
         return
+    if out.suffix.lower() == ".csv" and label_set is not None:
+        raise UsageError(
+            f"the labels judged are the set {label_set}, which a manifest has no place for",
+            hint="write a packed file: -o reviewed.h5",
+        )
     if out.suffix.lower() == ".csv":
         write_manifest(original, applied, out)
         changes = out
@@ -81,13 +87,18 @@ def _show(applied: Applied, out: Path, changes: Path) -> None:
     console.say(f"to take it back: {undo}", markup=False)
 
 
-def _original(decisions: Path, data: Path | None, options: SourceOptions) -> Listing:
-    """The data that was judged: what is named, else that of the audit beside the decisions."""
+def _original(
+    decisions: Path, data: Path | None, options: SourceOptions
+) -> tuple[Listing, str | None]:
+    """The data that was judged, and which label set of it where that is not the given one.
+
+    It is what is named, else that of the audit beside the decisions.
+    """
     from eactf.intake.sources import open_source
     from eactf.review.audited import AuditFolder, audited_listing
 
     if data is not None:
-        return open_source(data, options)
+        return open_source(data, options), None
     options.refuse("the data of an audit")
     folder = AuditFolder(decisions.absolute().parent)
     if not folder.exists:
@@ -95,4 +106,5 @@ def _original(decisions: Path, data: Path | None, options: SourceOptions) -> Lis
             f"{decisions} does not lie with an audit, so that its data is not known",
             hint="name it: --data FILE.h5",
         )
-    return audited_listing(folder.read())
+    audited = folder.read()
+    return audited_listing(audited), audited.label_set
