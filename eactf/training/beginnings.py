@@ -93,7 +93,7 @@ def recipe_of_run(folder: Path) -> ResolvedRecipe:
     about = RunFolder(folder).read_json("run.json")
     if "started_in" not in about:
         raise UsageError(
-            f"{folder} was written by an older version of eactf and does not say where its data lay",
+            f"{folder} is of an older version of eactf and says nothing of where its data lay",
             hint="audit the data itself: eactf audit DATA",
         )
     return located(load_recipe(str(folder / "recipe.yaml")), about)
