@@ -34,8 +34,23 @@ FIRST = 100
 CASES = (
     *("faces_sym30", "faces_pair30", "faces_machine"),
     *("fashion_sym20", "fashion_sym40", "fashion_pair30"),
-    *("ferplus_sym30", "ferplus_pair30", "ferplus_machine", "ferplus_fer2013"),
-    *("cifar10n_sym30", "cifar10n_pair30", "cifar10n_aggre", "cifar10n_random1", "cifar10n_worst"),
+    *(
+        "ferplus_sym20",
+        "ferplus_sym30",
+        "ferplus_sym40",
+        "ferplus_pair30",
+        "ferplus_machine",
+        "ferplus_fer2013",
+    ),
+    *(
+        "cifar10n_sym20",
+        "cifar10n_sym30",
+        "cifar10n_sym40",
+        "cifar10n_pair30",
+        "cifar10n_aggre",
+        "cifar10n_random1",
+        "cifar10n_worst",
+    ),
 )
 COUNTS = {"fashion": 20_000, "ferplus": 8_000, "cifar10n": 8_000}
 TRUE = {"fashion": "label", "ferplus": "label", "cifar10n": "clean"}
