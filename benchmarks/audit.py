@@ -41,6 +41,7 @@ CASES = (
         "ferplus_pair30",
         "ferplus_machine",
         "ferplus_fer2013",
+        "ferplus_fer2013_all",
     ),
     *(
         "cifar10n_sym20",
@@ -178,7 +179,7 @@ def predictions(
 
 
 def made(name: str, options: argparse.Namespace) -> Case:
-    data, noise = name.split("_")
+    data, noise, *whole = name.split("_")
     if data == "faces":
         images, true = draw_faces(3000, seed=100, difficulty=0.6)
         return with_noise(images, np.arange(3000), true, tuple(EXPRESSIONS), noise)
@@ -186,7 +187,8 @@ def made(name: str, options: argparse.Namespace) -> Case:
         images = file["train_images"]
         usable = file["train_valid"] if "train_valid" in file else np.ones(len(images), bool)
         rows = np.flatnonzero(usable)
-        rows = np.sort(rows[np.argsort(uniform(0, rows, PART))[: COUNTS[data]]])
+        count = len(rows) if whole else COUNTS[data]
+        rows = np.sort(rows[np.argsort(uniform(0, rows, PART))[:count]])
         images = images[rows] if images.ndim == 4 else images[rows][..., None]
         true = file[f"train_{TRUE[data]}"][rows].astype(np.int64)
         names = tuple(map(str, file["class_names"]))
