@@ -23,6 +23,9 @@ __all__ = ["audit"]
 
 _SHOWN = 10
 
+_FAR_MORE = 0.2
+"""Labels that networks contradict, beyond the suspects, from which that is told."""
+
 
 @click.command()
 @click.argument("target", metavar="RUN|DATA", type=FILE_PATH)
@@ -164,7 +167,8 @@ def _audit_data(
         )
     rows = suspect_rows(found.ranking, found.samples, names, split, everything=everything)
     audited = Audited.of_data(target, split, names, label_set, options)
-    folder.write(audited, rows, _figures(len(found.samples), rows, found.true_rate))
+    figures = _figures(len(found.samples), rows, found.true_rate)
+    folder.write(audited, rows, {**figures, "contradicted": found.estimate.disagreement})
 
 
 def _figures(samples: int, rows: list[dict[str, object]], rate: float | None) -> dict[str, Any]:
@@ -180,6 +184,12 @@ def _show(folder: AuditFolder, again: str) -> None:
     if figures.get("true_rate") is not None:
         rate = figures["true_rate"]
         console.say(f"by the clean labels that the data knows {rate:.1%} are wrong")
+    contradicted = figures.get("contradicted", 0.0)
+    if contradicted - figures["suspects"] / figures["samples"] > _FAR_MORE:
+        console.say(
+            f"networks contradict {contradicted:.0%} of the labels: where people err on hard"
+            " images, far more are\nwrong than it seems; --all ranks every label"
+        )
     if rows:
         console.say("\nthe worst:")
         console.table(
