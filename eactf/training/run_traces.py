@@ -37,7 +37,8 @@ def read_traces(folder: Path) -> RunTraces | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: of a damaged archive NumPy leaves the file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = RunTraces({name: stored[name] for name in stored.files})
         lengths = {len(found[name]) for name in ("ids", "seen", "loss", "margin", "probabilities")}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
