@@ -22,6 +22,7 @@ _COMMANDS = {
     "runs": "List runs, and how to go on with those that stopped.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
+    "export": "Write a classifier for ONNX Runtime, TFLite or TensorFlow Serving.",
     "compare": "Compare recipes over several seeds, or finished runs.",
     "reproduce": "Run a table of a paper, its numbers beside yours.",
     "data": "Bring images in, check them, measure their label noise.",
