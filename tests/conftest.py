@@ -71,6 +71,7 @@ RUN_TOGETHER = {
     "tests/cli/test_export.py": "trained",
     "tests/cli/test_predict.py": "trained",
     "tests/cli/test_train.py": "trained",
+    "tests/export/test_files.py": "exported",
     "tests/security/test_storage.py": "storage",
     "tests/test_packaging.py": "wheel",
     "tests/training/test_out_of_fold.py": "folds",
