@@ -67,7 +67,7 @@ def export_classifier(
     require_packages(form.runtime)
     if calibration and not form.int8:
         raise UsageError("--calibration gives the ranges for --int8; give that too")
-    path = find_classifier(target)
+    path = find_classifier(target, whole=True)
     output = form.beside(path) if output is None else output
     check_output(output, form.runtime, overwrite=overwrite)
     stored = open_classifier_file(path)

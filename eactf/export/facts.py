@@ -42,7 +42,7 @@ def facts_of(
             "std": _numbers(served.std),
         },
         "outputs": {
-            name: {"shape": list(shape), "dtype": "float32", "meaning": _MEANING[name]}
+            name: {"shape": list(shape), "dtype": "float32", **_meaning(name, served)}
             for name, shape in served.shapes.items()
         },
         "quantization": None,
@@ -64,6 +64,12 @@ _MEANING = {
     "maps": "class activation maps, a class a channel; the mean of one is the class's logit less "
     "its bias",
 }
+
+
+def _meaning(name: str, served: Served) -> dict[str, Any]:
+    if name in served.numbers:
+        return {"meaning": "numbers, a column each", "columns": list(served.numbers[name])}
+    return {"meaning": _MEANING[name]}
 
 
 def _numbers(values: np.ndarray | None) -> list[float] | None:

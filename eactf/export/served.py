@@ -24,6 +24,7 @@ from eactf.suggestions import command_line
 __all__ = ["Served", "serve"]
 
 _INPUT = "images"
+_TAKEN = {_INPUT, "scores", "features", "probabilities", "logits", "maps"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Served:
     """`model` maps `images` `(n, size, size, channels)`, 0..255, to a dictionary of outputs.
 
     These are `probabilities` or `logits` `(n, classes)` and, where asked for, `maps`
-    `(n, height, width, classes)`: class activation maps (`eactf.losses.class_activation_maps`).
+    `(n, height, width, classes)`: class activation maps (`eactf.losses.class_activation_maps`). An
+    encoder of several kinds of labels gives its numbers as well, by the names of its heads, which
+    `numbers` gives with the names of their columns.
     `shapes` are theirs by name, None for the number of images. `mean` and `std`, `(channels,)` or
     `(1,)`, are those of the normalisation inside; None where the classifier does not begin with
     one. `expected` gives what the outputs should be, by the classifier itself.
@@ -39,6 +42,7 @@ class Served:
 
     model: keras.Model
     shapes: Mapping[str, tuple[int | None, ...]]
+    numbers: Mapping[str, tuple[str, ...]]
     mean: np.ndarray | None
     std: np.ndarray | None
     expected: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -54,8 +58,8 @@ def serve(stored: StoredClassifier, form: ExportForm) -> Served:
         raise UsageError(
             f"{stored.path} gives probabilities by itself and no logits", hint="leave --logits out"
         )
-    classifier = _in_float32(stored.model)
-    inner, kernel = {"scores": classifier.output}, None
+    classifier, heads = _parts(stored)
+    inner, kernel = {"scores": classifier.output, **heads}, None
     if form.maps:
         inner["features"], kernel = _features(classifier, stored, form)
     plain = keras.Model(classifier.input, inner)
@@ -65,6 +69,7 @@ def serve(stored: StoredClassifier, form: ExportForm) -> Served:
     outputs = {form.scores: _named(found["scores"], form.scores, softmax=softmax)}
     if kernel is not None:
         outputs["maps"] = _maps(found["features"], kernel)
+    outputs |= {head: _named(found[head], head, softmax=False) for head in heads}
     shapes = {name: tuple(output.shape) for name, output in outputs.items()}
     model = keras.Model(images, outputs, name="served")
     model(np.zeros((1, *model.input_shape[1:]), np.float32))  # Keras exports what was called once
@@ -73,11 +78,23 @@ def serve(stored: StoredClassifier, form: ExportForm) -> Served:
         given = plain.predict_on_batch(batch)
         scores = ops.convert_to_numpy(ops.softmax(given["scores"])) if softmax else given["scores"]
         maps = {} if kernel is None else {"maps": given["features"] @ kernel}
-        return {form.scores: scores, **maps}
+        return {form.scores: scores, **maps, **{head: given[head] for head in heads}}
 
     first = _first_layer(classifier)
     mean, std = _mean_and_std(first) if _scales(first) else (None, None)
-    return Served(model, shapes, mean, std, expected)
+    return Served(model, shapes, stored.values, mean, std, expected)
+
+
+def _parts(stored: StoredClassifier) -> tuple[keras.Model, dict[str, Any]]:
+    """The classifier in float32, and the heads of numbers in its graph, by name."""
+    if stored.whole is None:
+        return _in_float32(stored.model), {}
+    whole = _in_float32(stored.whole)
+    taken = sorted(_TAKEN & set(stored.values))
+    if taken:
+        raise UsageError(f"{stored.path} calls its numbers {taken[0]}, as a file's own outputs")
+    classifier = keras.Model(whole.input, whole.output[stored.facts["label"]])
+    return classifier, {head: whole.output[head] for head in stored.values}
 
 
 def _named(scores: Any, name: str, *, softmax: bool) -> Any:

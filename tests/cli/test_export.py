@@ -121,11 +121,13 @@ def test_without_data_the_drawn_faces_are_told(invoke, alone):
     assert "64 drawn faces" in result.stdout and "--data" in result.stderr
 
 
-def test_a_model_of_several_outputs_is_refused(invoke, tmp_path):
+def test_a_model_of_several_outputs_that_does_not_say_which_is_the_class_is_refused(
+    invoke, tmp_path
+):
     inputs = keras.Input((8, 8, 1))
     pooled = layers.GlobalAveragePooling2D()(inputs)
     outputs = {"class": layers.Dense(3)(pooled), "affect": layers.Dense(2)(pooled)}
     keras.Model(inputs, outputs).save(tmp_path / "encoder.keras")
     result = invoke("export", tmp_path / "encoder.keras", "--to", "savedmodel")
     assert result.exit_code == 5
-    assert "not one number a class" in result.stderr
+    assert "does not say which the class is" in result.stderr

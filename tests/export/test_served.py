@@ -12,6 +12,7 @@ from tiny_classifiers import make_faces, make_tiny_classifier
 
 from eactf.errors import UsageError
 from eactf.evaluation.storage import StoredClassifier
+from eactf.export.facts import facts_of
 from eactf.export.form import ExportForm, Runtime
 from eactf.export.served import serve
 from eactf.losses import class_activation_maps
@@ -122,3 +123,40 @@ def test_a_classifier_without_normalisation_says_so():
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(layers.Rescaling(1 / 255)(inputs)))
     served = serve(of_model(keras.Model(inputs, layers.Dense(2)(x))), form(maps=True))
     assert served.mean is None and served.std is None
+
+
+def whole_encoder(head="affect"):
+    inputs = keras.Input((6, 6, 1))
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(inputs))
+    outputs = {
+        "expression": layers.Dense(3, name="expression")(pooled),
+        head: layers.Dense(2, name="numbers")(pooled),
+    }
+    return keras.Model(inputs, outputs)
+
+
+def encoder_file(folder, head="affect"):
+    from eactf.evaluation.storage import open_classifier_file, save_classifier
+
+    facts = {"label": "expression", "values": {head: ["valence", "arousal"]}}
+    path = folder / "encoder.keras"
+    save_classifier(path, whole_encoder(head), facts)
+    return open_classifier_file(path)
+
+
+def test_an_encoder_of_several_kinds_of_labels_gives_its_numbers_too(tmp_path, images):
+    encoder = encoder_file(tmp_path)
+    served = serve(encoder, form(maps=True))
+    assert list(served.shapes) == ["probabilities", "maps", "affect"]
+    found, whole = outputs(served, images), encoder.whole(images)
+    np.testing.assert_allclose(found["affect"], whole["affect"], atol=1e-5)
+    expected = keras.ops.softmax(whole["expression"])
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
+    np.testing.assert_allclose(served.expected(images)["affect"], whole["affect"], atol=1e-5)
+    told = facts_of(encoder, served, form(maps=True), 0)["outputs"]["affect"]
+    assert told["columns"] == ["valence", "arousal"] and told["shape"] == [None, 2]
+
+
+def test_numbers_that_are_called_as_an_output_is_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="calls its numbers maps"):
+        serve(encoder_file(tmp_path, "maps"), form())
