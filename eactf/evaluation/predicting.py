@@ -108,13 +108,22 @@ def _predict_images(
     with closing(_decoded(paths, bad, size=size, channels=channels)) as images:
         while batch := list(islice(images, batch_size)):
             asked = time.perf_counter()
-            found = stored.classify(np.stack([pixels for _, pixels in batch]))
+            rows = np.stack([pixels for _, pixels in batch])
+            if files:
+                rows = _filled_up(rows, batch_size)
+            found = stored.classify(rows)[: len(batch)]
             pace.network_seconds += time.perf_counter() - asked
             files += zip((path for path, _ in batch), found, strict=True)
             if progress is not None:
                 progress(len(files) + len(bad), len(paths))
     pace.images, pace.seconds = len(files), time.perf_counter() - begun
     return files, pace
+
+
+def _filled_up(images: np.ndarray, count: int) -> np.ndarray:
+    """`count` images, the last of them blank: a graph for fewer would have to be made first."""
+    blank = np.zeros((count - len(images), *images.shape[1:]), images.dtype)
+    return np.concatenate([images, blank])
 
 
 def _decoded(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import re
+import shutil
+import warnings
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_classifiers import make_tiny_classifier
 
 from eactf.export.facts import FACTS, facts_of
@@ -16,6 +22,8 @@ from eactf.export.onnx_file import run_onnx, write_onnx
 from eactf.export.saved_model import EXTRA, run_saved_model, write_saved_model
 from eactf.export.served import serve
 from eactf.export.tflite_file import LABELS, run_tflite, write_tflite
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "export.md"
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +144,31 @@ def test_constants_that_became_inputs_are_refused(everything, tmp_path):
     nested(np.zeros((1, 6, 6, 1), np.float32))
     with pytest.raises(ValueError, match="the file takes images, "):
         write_onnx(tmp_path / "m.onnx", nested, everything[1])
+
+
+@pytest.mark.parametrize(
+    "kind, name",
+    [
+        ("onnx_file", "model.onnx"),
+        ("tflite_file", "model.tflite"),
+        ("int8_file", "model.tflite"),
+        ("saved_model", "model.savedmodel"),
+    ],
+)
+def test_the_lines_of_the_documentation_run(
+    kind, name, request, everything, images, tmp_path, monkeypatch, capsys
+):
+    made = request.getfixturevalue(kind)
+    (shutil.copytree if made.is_dir() else shutil.copy)(made, tmp_path / name)
+    Image.fromarray(images[3, ..., 0]).save(tmp_path / "face.png")
+    blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (lines,) = [block for block in blocks if name in block]
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # short lines leave closing to Python
+        exec(compile(lines, str(DOCUMENT), "exec"), {})
+        gc.collect()
+    told, probability = capsys.readouterr().out.split()
+    expected = everything[0].expected(images[3:4])["probabilities"][0]
+    assert told == ["left", "right", "both"][expected.argmax()]
+    assert float(probability) == pytest.approx(expected.max(), abs=0.05)
