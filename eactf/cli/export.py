@@ -89,6 +89,7 @@ def export(
     start_tensorflow()
     from eactf.export.exporting import export_classifier
 
+    console.say(f"converting {model}, and running what comes out beside it ...", markup=False)
     exported = export_classifier(
         model,
         form,

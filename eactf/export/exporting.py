@@ -20,7 +20,7 @@ from eactf.export.parity import Parity, compare
 from eactf.export.saved_model import run_saved_model, write_saved_model
 from eactf.export.served import Served, serve
 from eactf.export.tflite_file import run_tflite, write_tflite
-from eactf.files import move_into_place, temporary_name
+from eactf.files import move_into_place, remove_leftovers, temporary_name
 from eactf.foreign import reason_of
 
 __all__ = ["Exported", "export_classifier"]
@@ -80,6 +80,7 @@ def export_classifier(
             "--int8 takes its ranges from real images, and none are at hand",
             hint="give a folder of some by --calibration, or labelled ones by --data",
         )
+    remove_leftovers(output)
     written = temporary_name(output)
     try:
         facts = _write(written, stored, served, form, images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,11 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch, runtime, 
 
 def test_a_saved_model_needs_nothing_more():
     require_packages(Runtime.SAVED_MODEL)
+
+
+@pytest.mark.parametrize("runtime", [kind for kind in Runtime if kind.packages])
+def test_what_a_hint_installs_is_declared_and_brings_every_package(runtime):
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    named = {need.partition(">")[0].replace("-", "_") for need in extras[runtime.value]}
+    assert named == set(runtime.packages)
