@@ -62,11 +62,6 @@ class ExportForm:
         return "logits" if self.logits else "probabilities"
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of all outputs, the scores first."""
-        return (self.scores, "maps") if self.maps else (self.scores,)
-
-    @property
     def input_dtype(self) -> str:
         """The type of the pixels that the file takes, in 0..255."""
         return "uint8" if self.int8 else "float32"

@@ -1,14 +1,14 @@
 """The Keras model that goes into an exported file: pixels in, named outputs out, all in float32.
 
-Converters stumble over what Keras alone needs: they take the constants of a Normalization layer for
-further inputs and low precision for types of their own. So the model is put together anew, of the
-classifier's own layers.
+It is put together of the classifier's own layers. What it is to give is computed beside it, by the
+classifier as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from keras import layers, ops
 
 from eactf.errors import UsageError
 from eactf.evaluation.storage import StoredClassifier
+from eactf.export.convertible import in_float32, normalization_of, with_constants
 from eactf.export.form import ExportForm
 from eactf.nn.classifier import open_classifier
 from eactf.suggestions import command_line
@@ -58,38 +59,64 @@ def serve(stored: StoredClassifier, form: ExportForm) -> Served:
         raise UsageError(
             f"{stored.path} gives probabilities by itself and no logits", hint="leave --logits out"
         )
+    source = _source_of(stored, form)
+    images = keras.Input(source.plain.input_shape[1:], name=_INPUT, dtype="float32")
+    outputs = _outputs(source, form, with_constants(source.plain)(images))
+    shapes = {name: tuple(output.shape) for name, output in outputs.items()}
+    model = keras.Model(images, outputs, name="served")
+    model(np.zeros((1, *model.input_shape[1:]), np.float32))  # Keras exports what was called once
+    mean, std = normalization_of(source.classifier)
+    return Served(model, shapes, stored.values, mean, std, partial(_expected, source, form))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The classifier as it is, opened: `plain` gives `scores`, `features` for maps, and `heads`.
+
+    `kernel` `(C, classes)` makes maps of the features, where maps are wished; with `softmax` the
+    scores are logits that are to become probabilities.
+    """
+
+    classifier: keras.Model
+    plain: keras.Model
+    kernel: np.ndarray | None
+    heads: tuple[str, ...]
+    softmax: bool
+
+
+def _source_of(stored: StoredClassifier, form: ExportForm) -> _Source:
     classifier, heads = _parts(stored)
     inner, kernel = {"scores": classifier.output, **heads}, None
     if form.maps:
         inner["features"], kernel = _features(classifier, stored, form)
     plain = keras.Model(classifier.input, inner)
-    images = keras.Input(classifier.input_shape[1:], name=_INPUT, dtype="float32")
-    found = _with_constants(plain)(images)
     softmax = not form.logits and not stored.ends_in_softmax
-    outputs = {form.scores: _named(found["scores"], form.scores, softmax=softmax)}
-    if kernel is not None:
-        outputs["maps"] = _maps(found["features"], kernel)
-    outputs |= {head: _named(found[head], head, softmax=False) for head in heads}
-    shapes = {name: tuple(output.shape) for name, output in outputs.items()}
-    model = keras.Model(images, outputs, name="served")
-    model(np.zeros((1, *model.input_shape[1:]), np.float32))  # Keras exports what was called once
+    return _Source(classifier, plain, kernel, tuple(heads), softmax)
 
-    def expected(batch: np.ndarray) -> dict[str, np.ndarray]:
-        given = plain.predict_on_batch(batch)
-        scores = ops.convert_to_numpy(ops.softmax(given["scores"])) if softmax else given["scores"]
-        maps = {} if kernel is None else {"maps": given["features"] @ kernel}
-        return {form.scores: scores, **maps, **{head: given[head] for head in heads}}
 
-    first = _first_layer(classifier)
-    mean, std = _mean_and_std(first) if _scales(first) else (None, None)
-    return Served(model, shapes, stored.values, mean, std, expected)
+def _outputs(source: _Source, form: ExportForm, found: dict[str, Any]) -> dict[str, Any]:
+    """The outputs of the file, of symbolic ones as `_Source.plain` gives them."""
+    outputs = {form.scores: _named(found["scores"], form.scores, softmax=source.softmax)}
+    if source.kernel is not None:
+        outputs["maps"] = _maps(found["features"], source.kernel)
+    return outputs | {head: _named(found[head], head, softmax=False) for head in source.heads}
+
+
+def _expected(source: _Source, form: ExportForm, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What the outputs should be: the classifier's own, without the layers put on for the file."""
+    found = source.plain.predict_on_batch(images)
+    scores = found["scores"]
+    outputs = {form.scores: ops.convert_to_numpy(ops.softmax(scores)) if source.softmax else scores}
+    if source.kernel is not None:
+        outputs["maps"] = found["features"] @ source.kernel
+    return outputs | {head: found[head] for head in source.heads}
 
 
 def _parts(stored: StoredClassifier) -> tuple[keras.Model, dict[str, Any]]:
     """The classifier in float32, and the heads of numbers in its graph, by name."""
     if stored.whole is None:
-        return _in_float32(stored.model), {}
-    whole = _in_float32(stored.whole)
+        return in_float32(stored.model), {}
+    whole = in_float32(stored.whole)
     taken = sorted(_TAKEN & set(stored.values))
     if taken:
         raise UsageError(f"{stored.path} calls its numbers {taken[0]}, as a file's own outputs")
@@ -129,64 +156,3 @@ def _maps(features: Any, kernel: np.ndarray) -> Any:
     maps = convolution(features)
     convolution.set_weights([kernel[None, None]])
     return maps
-
-
-def _with_constants(model: keras.Model) -> keras.Model:
-    """The model with rescaling in the place of normalisation; all else is its own."""
-
-    def call(layer: Any, *arguments: Any, **settings: Any) -> Any:
-        if not _scales(layer):
-            return layer(*arguments, **settings)
-        mean, std = _mean_and_std(layer)
-        rescaling = layers.Rescaling(
-            (1 / std).tolist(), (-mean / std).tolist(), name=f"{layer.name}_scaled", dtype="float32"
-        )
-        return rescaling(*arguments)
-
-    return keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=call, recursive=True
-    )
-
-
-def _first_layer(model: keras.Model) -> layers.Layer:
-    """The layer that takes the images, in the first of several networks."""
-    first = model.layers[1] if isinstance(model.layers[0], layers.InputLayer) else model.layers[0]
-    return _first_layer(first) if isinstance(first, keras.Model) else first
-
-
-def _scales(layer: Any) -> bool:
-    """Whether it is a Normalization by channel, or by one number for all."""
-    return (
-        isinstance(layer, layers.Normalization) and not layer.invert and layer.axis in _CHANNEL_AXES
-    )
-
-
-_CHANNEL_AXES = ((), (-1,), (3,))
-
-
-def _mean_and_std(layer: layers.Normalization) -> tuple[np.ndarray, np.ndarray]:
-    mean, variance = (ops.convert_to_numpy(value) for value in (layer.mean, layer.variance))
-    return np.ravel(mean), np.maximum(np.sqrt(np.ravel(variance)), keras.config.epsilon())
-
-
-def _in_float32(model: keras.Model) -> keras.Model:
-    """The model itself, or one of the same weights in float32 if it computes in another type."""
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
-        return model
-    graph = keras.saving.serialize_keras_object(model)
-    for item in _dictionaries(graph):
-        if item.get("class_name") == "DTypePolicy":
-            item["config"] = {"name": "float32"}
-        if isinstance(item.get("dtype"), str):
-            item["dtype"] = "float32"
-    plain = keras.saving.deserialize_keras_object(graph, safe_mode=True)
-    plain.set_weights(model.get_weights())
-    return plain
-
-
-def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-    for part in value.values() if isinstance(value, dict) else value:
-        if isinstance(part, dict | list | tuple):
-            yield from _dictionaries(part)
