@@ -171,7 +171,7 @@ class _Part:
     @property
     def weight(self) -> float:
         """One over the variance that an even draw would have: fixed before any answer."""
-        left, drawn = np.count_nonzero(self.inclusion), len(self.rows)
+        left, drawn = int((self.inclusion > 0).sum()), len(self.rows)
         return drawn / (left * max(left - drawn, 1e-9))
 
     def spread(self) -> float:
