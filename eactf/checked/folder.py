@@ -66,13 +66,20 @@ class CheckFolder:
     @classmethod
     def make(cls, path: Path, store: CheckStore) -> CheckFolder:
         """Begin one in a folder that is not there, or empty; `UsageError` for any other."""
+        cls.refuse_taken(path)
+        path.mkdir(exist_ok=True)
+        store.write(path / _STORE)
+        return cls(path, store)
+
+    @staticmethod
+    def refuse_taken(path: Path) -> None:
+        """Raise `UsageError` where no folder can be begun at `path`."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(
                 f"{path} exists and is no folder of checks", hint="name another with --checks"
             )
-        path.mkdir(exist_ok=True)
-        store.write(path / _STORE)
-        return cls(path, store)
+        if not path.parent.is_dir():
+            raise UsageError(f"the folder of {path} does not exist", hint="make it first")
 
     @property
     def table(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eactf.noise.checked_rate import CheckedRate
 from eactf.noise.estimate import NoiseEstimate
 
 __all__ = ["CLEAN", "DOUBTFUL", "HOPELESS", "RAMPED", "Advice", "advise"]
@@ -31,9 +32,12 @@ _MEASURED = (
 )
 
 _HARD = (
-    "FER2013's own labels read like that: 0 % where networks are sure, and 37 % wrong by the"
-    " consensus of ten people"
+    "labels that people made can read like that and be wrong all the same: where people err alike,"
+    " networks learn it; checks tell (--checked 100)"
 )
+
+_EAC = "EAC, at twice the time: it learns fewer of the wrong labels than cross-entropy"
+_MEND = "mend labels first: so many are wrong that no method here was measured on it"
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,15 @@ class Advice:
         return asdict(self)
 
 
-def advise(estimate: NoiseEstimate, class_names: Sequence[str], samples: int) -> Advice:
-    """The method and its strength for `samples` labels as noisy as estimated."""
+def advise(
+    estimate: NoiseEstimate,
+    class_names: Sequence[str],
+    samples: int,
+    checked: CheckedRate | None = None,
+) -> Advice:
+    """The method and its strength for `samples` labels as noisy as estimated, or as checked."""
+    if checked is not None:
+        return _by_checks(checked, samples)
     doubtful = estimate.disagreement >= DOUBTFUL
     if estimate.high < CLEAN and not doubtful:
         text = "plain cross-entropy is enough: hardly a label is wrong"
@@ -62,6 +73,19 @@ def advise(estimate: NoiseEstimate, class_names: Sequence[str], samples: int) ->
     hard = estimate.rate < CLEAN and doubtful
     grounds = (_found(estimate), *((_HARD,) if hard else ()), *pairs, *_MEASURED)
     return Advice("eac", _why_eac(estimate, hard), settings, grounds)
+
+
+def _by_checks(checked: CheckedRate, samples: int) -> Advice:
+    """What a person's checks say leaves no room for hard images that look like wrong labels."""
+    found = (
+        f"{checked.low:.0%} to {checked.high:.0%} of the labels wrong, by {checked.checked} checks"
+    )
+    if checked.high < CLEAN:
+        text = "plain cross-entropy is enough: hardly a label is wrong"
+        return Advice("cross_entropy", text, {"method.name": "cross_entropy"}, (found,))
+    ramp = {"method.consistency_ramp": 8} if samples < RAMPED else {}
+    text = _EAC if checked.rate <= HOPELESS else _MEND
+    return Advice("eac", text, {"method.name": "eac", **ramp}, (found, *_MEASURED))
 
 
 def _why_eac(estimate: NoiseEstimate, hard: bool) -> str:
@@ -76,8 +100,8 @@ def _why_eac(estimate: NoiseEstimate, hard: bool) -> str:
             " tell wrong labels from their own mistakes"
         )
     if estimate.rate > HOPELESS:
-        return "mend labels first: so many are wrong that no method here was measured on it"
-    return "EAC, at twice the time: it learns fewer of the wrong labels than cross-entropy"
+        return _MEND
+    return _EAC
 
 
 def _found(estimate: NoiseEstimate) -> str:

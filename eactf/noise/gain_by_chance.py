@@ -1,4 +1,4 @@
-"""`gain_by_chance` measures what freedom alone is worth: how well pairs of classes fit even noise."""
+"""`gain_by_chance` measures how well noise between pairs of classes fits labels that have none."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from eactf.data.splits import limit as take_part
 from eactf.errors import DataError, UsageError
 from eactf.noise import apply_noise, realised_rate
 from eactf.noise.advice import Advice, advise
+from eactf.noise.checked_rate import CheckedRate
 from eactf.noise.estimate import LEAST_SAMPLES, NoiseEstimate, estimate_noise
 from eactf.noise.suspects import suspect_rows
 from eactf.packed.records import Dataset, Samples
@@ -33,6 +34,8 @@ class NoiseAudit:
     """What was found about the labels of `samples`, the judged ones of a split.
 
     `true_rate` is the share that is wrong by the clean labels, None where they are not known.
+    `predictions` are the networks', of the samples that were not judged as well. `checked` is what
+    a person's checks say, None where there are none.
     `unjudged` are classes with too few samples (name: count), `unpredicted` those that the quick
     networks hardly ever predict, so that little is said of their labels.
     """
@@ -47,19 +50,32 @@ class NoiseAudit:
     true_rate: float | None
     unjudged: dict[str, int]
     unpredicted: tuple[str, ...]
+    predictions: np.ndarray
+    checked: CheckedRate | None = None
+
+    def with_checks(self, checked: CheckedRate | None) -> NoiseAudit:
+        """The audit with what a person's checks say, and the advice that follows from it."""
+        advice = advise(self.estimate, self.class_names, len(self.samples), checked)
+        return replace(self, checked=checked, advice=advice)
 
     def suspects(self, limit: int | None = None) -> list[dict[str, object]]:
         """The worst suspects, by the keys of `data.noise.suspects.HEADER`."""
         return suspect_rows(self.estimate, self.samples, self.class_names, self.split, limit)
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` tells: the first hundred suspects, all figures."""
-        found = self.estimate
+        """What `--json` tells: the first hundred suspects, all figures.
+
+        `rate`, `low` and `high` are by the checks where there are any.
+        """
+        found, best = self.estimate, self.checked or self.estimate
         return {
-            "rate": found.rate,
-            "low": found.low,
-            "high": found.high,
-            "tells": found.tells,
+            "rate": best.rate,
+            "low": best.low,
+            "high": best.high,
+            "tells": found.tells or self.checked is not None,
+            "by": "networks" if self.checked is None else "checks",
+            "by_networks": {"rate": found.rate, "low": found.low, "high": found.high},
+            "checked": None if self.checked is None else asdict(self.checked),
             "disagreement": found.disagreement,
             "paired": found.paired,
             "per_class": {
@@ -123,17 +139,21 @@ def audit_noise(
     folds: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    predictions: np.ndarray | None = None,
 ) -> NoiseAudit:
     """Train the quick networks and read the noise of the given labels from what they predict.
 
-    Raises `DataError` where too few labels can be judged, `TrainingError` when a network diverges.
+    `predictions` `(n, classes)`, where they are given, are what such networks said of the samples
+    before; nothing is trained then. Raises `DataError` where too few labels can be judged,
+    `TrainingError` when a network diverges.
     """
     begun = time.perf_counter()
     plan = quick_plan(samples, folds)
-    probabilities = out_of_fold(samples, len(class_names), plan, seed=seed, progress=progress)
+    if predictions is None:
+        predictions = out_of_fold(samples, len(class_names), plan, seed=seed, progress=progress)
     counts = np.bincount(samples.given, minlength=len(class_names))
     judged = np.flatnonzero(counts[samples.given] >= _LEAST_OF_CLASS)
-    probabilities, part = probabilities[judged], samples.take(judged)
+    probabilities, part = predictions[judged], samples.take(judged)
     estimate = estimate_noise(probabilities, part.given)
     predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
     rate = None if part.clean is None else realised_rate(part.given, part.clean)
@@ -156,4 +176,5 @@ def audit_noise(
             for label in range(len(class_names))
             if counts[label] >= _LEAST_OF_CLASS and predicted[label] < _HARDLY * counts[label]
         ),
+        predictions=predictions,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from eactf import console
 from eactf.cli.data.by_name import path_argument
+from eactf.cli.data.checking import Checking, checked_headline
 from eactf.cli.data.source_options import source_options
 from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
@@ -53,6 +55,19 @@ _BESIDES = 1.25  # times the training steps: what predicting takes as well
 @click.option("--label-set", metavar="NAME", help="Judge a further label set of a packed file.")
 @click.option("--limit", type=click.IntRange(1), help="Judge this many samples, chosen by a hash.")
 @click.option("--seed", default=0, show_default=True, help="Seed of folds, weights and order.")
+@click.option(
+    "--checked",
+    type=click.IntRange(20),
+    metavar="N",
+    help="Have a person check N labels, drawn so that they tell most, and estimate from the"
+    " answers. Given again, it goes on; with a larger N it draws more.",
+)
+@click.option(
+    "--checks",
+    type=FILE_PATH,
+    metavar="FOLDER",
+    help="The folder of the checks, by default NAME.checks; alone it reads the answers again.",
+)
 @click.option("-o", "--output", type=FILE_PATH, help="Write all suspects to this CSV file.")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @source_options
@@ -64,19 +79,25 @@ def noise(
     label_set: str | None,
     limit: int | None,
     seed: int,
+    checked: int | None,
+    checks: Path | None,
     output: Path | None,
     overwrite: bool,
     options: SourceOptions,
 ) -> None:
     """Estimate how many labels of PATH are wrong, and which.
 
-    Quick networks predict the samples that they were not trained on. It takes minutes.
+    Quick networks predict the samples that they were not trained on. It takes minutes. Where people
+    made the labels that is a range; the answers to a hundred pictures make an estimate of it.
 
     \b
     eactf data noise faces.h5
     eactf data noise faces/ -o suspects.csv
+    eactf data noise faces.h5 --checked 100
     """
     _refuse_existing(output, overwrite)
+    words = _sample_words(split, label_set, limit, seed)
+    checking = Checking.of(path, checked, checks, words)
     from eactf.data.opened import open_data  # NumPy and h5py only where needed
 
     dataset = open_data(path, options=options)
@@ -88,14 +109,16 @@ def noise(
     from eactf.training.out_of_fold import quick_plan
 
     samples = choose_samples(dataset, split, label_set=label_set, limit=limit, seed=seed)
+    predictions = checking.predictions(samples, dataset.class_names) if checking else None
     plan = quick_plan(samples, folds)
+    networks = f"{counted(plan.folds, 'quick network')} at {plan.size} px"
     console.say(
         f"{path}, {split}: {counted(len(samples), 'label')},"
         f" {counted(len(dataset.class_names), 'class', 'classes')};"
-        f" {counted(plan.folds, 'quick network')} at {plan.size} px",
+        f" {networks if predictions is None else 'predicted before'}",
         markup=False,
     )
-    with counting("training") as bar:
+    with counting("training") if predictions is None else nullcontext() as bar:
         audit = audit_noise(
             samples,
             dataset.class_names,
@@ -103,13 +126,18 @@ def noise(
             folds=folds,
             seed=seed,
             progress=_Expected(bar),
+            predictions=predictions,
         )
+    if checking is not None:
+        audit = audit.with_checks(checking.run(samples, audit))
     if output is not None:
         from eactf.noise.suspects import write_suspects
 
         write_suspects(output, audit.suspects())
     console.emit("noise", **audit.as_dict())
     _show(audit, path, label_set, output, options)
+    if checking is not None:
+        checking.show_open()
 
 
 def _refuse_existing(output: Path | None, overwrite: bool) -> None:
@@ -121,6 +149,17 @@ def _refuse_existing(output: Path | None, overwrite: bool) -> None:
         raise UsageError(
             f"the folder of {output} does not exist", hint="make it, or choose another"
         )
+
+
+def _sample_words(
+    split: str, label_set: str | None, limit: int | None, seed: int
+) -> tuple[str, ...]:
+    """The words of the command line that choose the samples."""
+    chosen = {"--label-set": label_set, "--limit": limit, "--seed": seed or None}
+    chosen["--split"] = None if split == "train" else split
+    return tuple(
+        str(word) for flag, value in chosen.items() if value is not None for word in (flag, value)
+    )
 
 
 class _Expected:
@@ -154,7 +193,9 @@ def _show(
     options: SourceOptions,
 ) -> None:
     found = audit.estimate
-    for line in _headline(found):
+    for line in checked_headline(audit.checked) if audit.checked else ():
+        console.say(line)
+    for line in _headline(found, checked=audit.checked is not None):
         console.say(line)
     if audit.true_rate is not None:
         console.say(f"by the clean labels that the data knows it is {audit.true_rate:.1%}")
@@ -164,21 +205,23 @@ def _show(
     _show_advice(audit, path, label_set, options)
 
 
-def _headline(found: NoiseEstimate) -> tuple[str, str]:
+def _headline(found: NoiseEstimate, *, checked: bool = False) -> tuple[str, str]:
     """The rate, and what it leaves out.
 
-    People err on the images on which networks are unsure as well. Of FER2013's labels 37 % are
-    wrong, and this reads 0 %: where far more is contradicted, the upper reading stands beside it.
+    Where people err alike, networks learn it: of FER2013's labels 37 % are wrong, and this reads
+    24 %. Where far more is contradicted, the upper reading stands beside it.
     """
     interval = f"between {found.low:.0%} and {found.high:.0%}"
     rate = f"\n[bold]about {found.rate:.0%} of the labels are wrong[/bold] ({interval})"
-    if not found.tells:
+    if checked:
+        head = f"by the networks alone: about {found.rate:.0%} ({interval})"
+    elif not found.tells:
         head = f"\n[bold]how many labels are wrong cannot be told[/bold]: {interval}"
     elif found.disagreement - found.high > _WIDE:
         head = (
             f"{rate} if mistakes fall on easy and hard images alike,"
             f"\n[bold]up to {found.disagreement:.0%}[/bold] if they fall on the hard ones, as"
-            " people's do"
+            " people's do: --checked 100 tells"
         )
     else:
         head = rate
