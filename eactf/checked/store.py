@@ -74,7 +74,8 @@ class CheckStore:
     def read(cls, path: Path) -> CheckStore:
         """Read it back; `DataError` for a file that is no store, or is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # NumPy leaves a damaged file open if it is to open it itself.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls._of(arrays)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -81,7 +81,7 @@ class Checking:
     def run(self, samples: Samples, audit: NoiseAudit) -> CheckedRate | None:
         """Draw what is wanted, have the person at a terminal answer, and read the answers."""
         folder = self._begun(samples, audit)
-        person = console.is_terminal() and sys.stdin.isatty()
+        person = _at_terminal()
         # What is drawn next learns from the answers to what was drawn before.
         goes_on = not person or not folder.drawn or _ask(folder)
         if self.wanted is not None and goes_on:
@@ -125,6 +125,10 @@ class Checking:
             )
             self.folder = CheckFolder.make(self.path, store)
         return self.folder
+
+
+def _at_terminal() -> bool:
+    return console.is_terminal() and sys.stdin.isatty()
 
 
 def _ask(folder: CheckFolder) -> bool:
