@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from eactf.noise.checked_rate import CheckedRate
 from eactf.noise.estimate import NoiseEstimate
 
-__all__ = ["CLEAN", "DOUBTFUL", "HOPELESS", "RAMPED", "Advice", "advise"]
+__all__ = ["CLEAN", "DOUBTFUL", "HOPELESS", "RAMPED", "Advice", "ByPeople", "advise"]
 
 CLEAN = 0.05
 """Where the whole interval lies below, labels count as clean."""
@@ -41,6 +40,16 @@ _MEND = "mend labels first: so many are wrong that no method here was measured o
 
 
 @dataclass(frozen=True)
+class ByPeople:
+    """The share of wrong labels with its interval, as people's checks or votes have it."""
+
+    rate: float
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True)
 class Advice:
     """What to train with: `settings` are recipe keys, `text` a sentence, `evidence` its grounds."""
 
@@ -58,11 +67,11 @@ def advise(
     estimate: NoiseEstimate,
     class_names: Sequence[str],
     samples: int,
-    checked: CheckedRate | None = None,
+    by_people: ByPeople | None = None,
 ) -> Advice:
-    """The method and its strength for `samples` labels as noisy as estimated, or as checked."""
-    if checked is not None:
-        return _by_checks(checked, samples)
+    """The method and its strength for `samples` labels as noisy as estimated, or as people say."""
+    if by_people is not None:
+        return _by_people(by_people, samples)
     doubtful = estimate.disagreement >= DOUBTFUL
     if estimate.high < CLEAN and not doubtful:
         text = "plain cross-entropy is enough: hardly a label is wrong"
@@ -75,16 +84,14 @@ def advise(
     return Advice("eac", _why_eac(estimate, hard), settings, grounds)
 
 
-def _by_checks(checked: CheckedRate, samples: int) -> Advice:
-    """What a person's checks say leaves no room for hard images that look like wrong labels."""
-    found = (
-        f"{checked.low:.0%} to {checked.high:.0%} of the labels wrong, by {checked.checked} checks"
-    )
-    if checked.high < CLEAN:
+def _by_people(told: ByPeople, samples: int) -> Advice:
+    """What people say leaves no room for hard images that look like wrong labels."""
+    found = f"{told.low:.0%} to {told.high:.0%} of the labels wrong, by {told.source}"
+    if told.high < CLEAN:
         text = "plain cross-entropy is enough: hardly a label is wrong"
         return Advice("cross_entropy", text, {"method.name": "cross_entropy"}, (found,))
     ramp = {"method.consistency_ramp": 8} if samples < RAMPED else {}
-    text = _EAC if checked.rate <= HOPELESS else _MEND
+    text = _EAC if told.rate <= HOPELESS else _MEND
     return Advice("eac", text, {"method.name": "eac", **ramp}, (found, *_MEASURED))
 
 

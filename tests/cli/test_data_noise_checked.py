@@ -76,7 +76,7 @@ def test_the_second_call_trains_nothing_and_reads_the_answers(packed, invoke):
     assert "all 60 checks are answered; --checked 120" in result.output
     assert "by 60 checks\n" in result.output  # the advice rests on them
     found = event(invoke("data", "noise", "faces.h5", "--checks", "faces.checks", "--json"))
-    assert found["by"] == "checks"
+    assert found["by"] == "60 checks"
     assert found["checked"]["checked"] == 60
     assert found["low"] <= found["true_rate"] <= found["high"]
     assert found["rate"] == found["checked"]["rate"]
@@ -176,3 +176,23 @@ def test_an_interrupt_keeps_the_answers(packed, invoke, monkeypatch):
     assert result.exit_code == 130
     assert "answers are kept" in result.stderr
     assert AnswerTable.read(checking.Path("faces.checks/checks.csv")).rows[1]["answer"] == "right"
+
+
+def test_votes_are_read_where_there_are_any(packed, invoke, tmp_path):
+    from dataclasses import replace
+
+    dataset = open_packed(tmp_path / "faces.h5")
+    train = dataset.splits["train"]
+    columns = ("no_face", *reversed(dataset.class_names))
+    votes = np.zeros((len(train), len(columns)), np.uint8)
+    votes[np.arange(len(train)), len(dataset.class_names) - train.clean] = 5
+    train = replace(train, votes=votes, images=np.asarray(train.images))
+    voted = replace(dataset, splits={"train": train}, vote_columns=columns)
+    write_packed(tmp_path / "voted.h5", voted)
+    found = event(invoke("data", "noise", "voted.h5", "--json"))
+    assert found["by"] == "5 votes an image"
+    assert found["rate"] == pytest.approx(found["true_rate"], abs=0.02)
+    assert found["by_votes"]["low"] <= found["true_rate"] <= found["by_votes"]["high"]
+    told = invoke("data", "noise", "voted.h5").output
+    assert "by the votes: a larger panel than" in told
+    assert "by 5 votes an image" in told

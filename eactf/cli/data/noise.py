@@ -23,6 +23,7 @@ from eactf.wording import counted
 if TYPE_CHECKING:
     from eactf.intake.sources import SourceOptions
     from eactf.noise.estimate import NoiseEstimate
+    from eactf.noise.panel import PanelReading
     from eactf.training.noise_audit import NoiseAudit
     from eactf.training.out_of_fold import Progress
 
@@ -127,6 +128,7 @@ def noise(
             seed=seed,
             progress=_Expected(bar),
             predictions=predictions,
+            vote_columns=dataset.vote_columns,
         )
     if checking is not None:
         audit = audit.with_checks(checking.run(samples, audit))
@@ -195,7 +197,9 @@ def _show(
     found = audit.estimate
     for line in checked_headline(audit.checked) if audit.checked else ():
         console.say(line)
-    for line in _headline(found, checked=audit.checked is not None):
+    if audit.by_votes is not None:
+        console.say(_by_votes(audit.by_votes, beside=audit.checked is not None))
+    for line in _headline(found, beside=audit.by_people is not None):
         console.say(line)
     if audit.true_rate is not None:
         console.say(f"by the clean labels that the data knows it is {audit.true_rate:.1%}")
@@ -205,7 +209,18 @@ def _show(
     _show_advice(audit, path, label_set, options)
 
 
-def _headline(found: NoiseEstimate, *, checked: bool = False) -> tuple[str, str]:
+def _by_votes(found: PanelReading, *, beside: bool) -> str:
+    """What the annotators' votes say, with checks `beside` it or not."""
+    rate = f"about {found.rate:.0%} of the labels are wrong"
+    return (
+        f"by the votes: {rate} (between {found.low:.0%} and {found.high:.0%})"
+        if beside
+        else f"\n[bold]{rate}[/bold] (between {found.low:.0%} and {found.high:.0%}) by the votes:"
+        f" a larger panel than\nthe {found.people:.3g} people an image would choose another class"
+    )
+
+
+def _headline(found: NoiseEstimate, *, beside: bool = False) -> tuple[str, str]:
     """The rate, and what it leaves out.
 
     Where people err alike, networks learn it: of FER2013's labels 37 % are wrong, and this reads
@@ -213,7 +228,7 @@ def _headline(found: NoiseEstimate, *, checked: bool = False) -> tuple[str, str]
     """
     interval = f"between {found.low:.0%} and {found.high:.0%}"
     rate = f"\n[bold]about {found.rate:.0%} of the labels are wrong[/bold] ({interval})"
-    if checked:
+    if beside:
         head = f"by the networks alone: about {found.rate:.0%} ({interval})"
     elif not found.tells:
         head = f"\n[bold]how many labels are wrong cannot be told[/bold]: {interval}"
