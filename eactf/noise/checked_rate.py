@@ -135,9 +135,11 @@ class _Reckoning:
         inside = _RATES[(self.rate - _RATES) ** 2 <= _NINE_IN_TEN**2 * spread]
         if not len(inside):
             return self.rate, self.rate
-        least = self.known.sum() / len(self.model)
-        most = 1.0 - (len(self.known) - self.known.sum()) / len(self.model)
-        return max(float(inside[0]), least), min(float(inside[-1]), most)
+        wrong, right = self.known.sum(), len(self.known) - self.known.sum()
+        # Where none was found there may be none at all, whatever the model believes.
+        low = max(float(inside[0]), wrong / len(self.model)) if wrong else 0.0
+        high = min(float(inside[-1]), 1.0 - right / len(self.model)) if right else 1.0
+        return low, high
 
     def _spreads(self) -> tuple[np.ndarray, np.ndarray]:
         """Rates, rising, and the variance of the estimate at each."""

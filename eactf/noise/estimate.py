@@ -22,6 +22,9 @@ _MOST_CONFUSED = 12
 _DECIDED, _OPEN = 3.0, 1.5
 """Deviations from which the richer of two readings is taken, and from which it stays possible."""
 
+_BEYOND_DOUBT = 1.5
+"""Gain a parameter from which no chance is worth measuring: half of one is expected."""
+
 _WIDE = 3.0
 """Gain beyond that by chance from which the reading by pairs stays possible."""
 
@@ -131,12 +134,15 @@ def _reading(model: LatentModel, even: LatentFit, by_pair: LatentFit) -> tuple[b
     """
     gain = by_pair.log_likelihood - even.log_likelihood
     more = model.classes * (model.classes - 1) - 1
-    if gain > _demanded(more, _DECIDED):
-        return True, False
+    decided = gain > _demanded(more, _DECIDED)
     if not model.confusing:
-        return False, gain > _demanded(more, _OPEN)
+        return decided, not decided and gain > _demanded(more, _OPEN)
+    if gain > _BEYOND_DOUBT * more:
+        return True, False
     by_chance = gain_by_chance(model, even)
-    return gain > 2.0 * by_chance, gain > by_chance + _WIDE
+    if gain > 2.0 * by_chance:
+        return True, not decided
+    return False, gain > by_chance + _WIDE
 
 
 def _demanded(more: int, deviations: float) -> float:
