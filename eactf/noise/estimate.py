@@ -25,8 +25,10 @@ _DECIDED, _OPEN = 3.0, 1.5
 _BEYOND_DOUBT = 1.5
 """Gain a parameter from which no chance is worth measuring: half of one is expected."""
 
-_WIDE = 3.0
-"""Gain beyond that by chance from which the reading by pairs stays possible."""
+_BEYOND_CHANCE, _MAYBE_CHANCE = 5.0, 2.0
+"""Deviations beyond the gain by chance from which the reading by pairs is taken, and from which it
+stays possible. As far as four are reached by even noise: no model of a network's habits is right.
+"""
 
 _LEAST_NOISE = 0.05
 """Suspects are looked for as if at least so many labels were wrong."""
@@ -127,10 +129,11 @@ def _fits(probabilities: np.ndarray, given: np.ndarray) -> tuple[LatentModel, La
 def _reading(model: LatentModel, even: LatentFit, by_pair: LatentFit) -> tuple[bool, bool]:
     """Whether the reading by pairs of classes is taken, and whether the other stays possible.
 
-    It is taken where it gains more than its parameters are worth in new data, which is twice what
-    it gains by chance (the bootstrap information criterion of Ishiguro, Sakamoto and Kitagawa,
-    1997, with the chance measured). Without the network's habits in the model, wrong labels and
-    they cannot be told apart so finely, and the gain must pass the whole number of parameters.
+    It is taken where it gains more than by chance, by deviations to spare. The chance is measured
+    (a parametric bootstrap of the likelihood ratio), for freedom held back is worth less than its
+    number of parameters; the deviation is that of half a chi-square with the measured mean. Without
+    the network's habits in the model, wrong labels and they cannot be told apart so finely, and the
+    gain must pass the whole number of parameters.
     """
     gain = by_pair.log_likelihood - even.log_likelihood
     more = model.classes * (model.classes - 1) - 1
@@ -140,9 +143,10 @@ def _reading(model: LatentModel, even: LatentFit, by_pair: LatentFit) -> tuple[b
     if gain > _BEYOND_DOUBT * more:
         return True, False
     by_chance = gain_by_chance(model, even)
-    if gain > 2.0 * by_chance:
+    deviations = (gain - by_chance) / max(by_chance, 1.0) ** 0.5
+    if deviations > _BEYOND_CHANCE:
         return True, not decided
-    return False, gain > by_chance + _WIDE
+    return False, deviations > _MAYBE_CHANCE
 
 
 def _demanded(more: int, deviations: float) -> float:
