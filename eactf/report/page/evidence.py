@@ -149,7 +149,7 @@ def _batches(samples: Samples, form: ImageForm) -> Iterator[Any]:
 def _compiled(compute: Callable[[Tensor], Any], form: ImageForm) -> Any:
     """A graph of a function of images `(n, size, size, channels)` uint8, for any n."""
     images = tf.TensorSpec((None, form.size, form.size, form.channels), tf.uint8)
-    return tf.function(compute, input_signature=[images])
+    return tf.function(compute, input_signature=[images], autograph=False)
 
 
 def _look(
