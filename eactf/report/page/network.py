@@ -13,7 +13,7 @@ from keras import layers, ops
 from eactf.errors import DataError
 from eactf.losses import class_activation_maps
 
-__all__ = ["MapNetwork", "open_for_maps"]
+__all__ = ["MapNetwork", "open_for_features", "open_for_maps"]
 
 Tensor = Any
 
@@ -75,7 +75,7 @@ def open_for_maps(classifier: keras.Model) -> MapNetwork:
     last = _input_of(classifier, path[-1])
     if len(last.shape) != 4:
         raise DataError(f"before '{path[-1].name}' there is no map whose places could be told")
-    graph = keras.Model(classifier.inputs, [last, _input_of(classifier, head), logits])
+    graph = keras.Model(classifier.inputs[0], [last, _input_of(classifier, head), logits])
     if any(isinstance(layer, layers.UnitNormalization) for layer in path):
         if not all(isinstance(layer, _SCALING) for layer in path[1:-1]):
             raise DataError("its features are normalised and then mixed")
@@ -83,6 +83,17 @@ def open_for_maps(classifier: keras.Model) -> MapNetwork:
     kernel = _kernel(keras.Model(last, logits), last.shape[1:])
     pooled = any(isinstance(layer, layers.GlobalAveragePooling2D) for layer in path)
     return MapNetwork(graph, kernel[0, 0] if pooled else kernel)
+
+
+def open_for_features(classifier: keras.Model) -> keras.Model:
+    """The graph from images to what the last dense layer gets, `(n, F)`.
+
+    `DataError` where the classifier does not end in one.
+    """
+    head = classifier.outputs[0]._keras_history.operation
+    if not isinstance(head, layers.Dense) or len(_input_of(classifier, head).shape) != 2:
+        raise DataError(f"it ends in '{head.name}' and not in a dense layer")
+    return keras.Model(classifier.inputs[0], _input_of(classifier, head))
 
 
 def _tail(classifier: keras.Model, head: Any) -> Iterator[Any]:

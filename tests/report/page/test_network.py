@@ -11,7 +11,7 @@ from tiny_classifiers import make_faces
 import eactf
 from eactf.errors import DataError
 from eactf.nn.normalized_head import normalized_head
-from eactf.report.page.network import open_for_maps
+from eactf.report.page.network import open_for_features, open_for_maps
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,11 @@ def test_a_classifier_whose_logits_are_no_sums_over_places_is_refused(plain, hea
         x = layer(x)
     with pytest.raises(DataError):
         open_for_maps(keras.Model(plain.input, x))
+
+
+def test_features_are_there_without_maps(plain):
+    x = eactf.nn.open_classifier(plain).features
+    for layer in (layers.GlobalMaxPooling2D(), layers.Dense(3)):
+        x = layer(x)
+    features = open_for_features(keras.Model(plain.input, x))
+    assert features(images()).shape == (5, plain.layers[-1].kernel.shape[0])
