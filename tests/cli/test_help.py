@@ -19,6 +19,7 @@ COMMANDS = (
     ["evaluate"],
     ["predict"],
     ["export"],
+    ["report"],
     ["compare"],
     ["data"],
     ["data", "pack"],
