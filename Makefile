@@ -1,5 +1,6 @@
 # Two commands on a fresh machine with Python 3.11 to 3.13:
-#   make quickstart   set up .venv, train on drawn faces with 30 % wrong labels, judge the result
+#   make quickstart   set up .venv, train on drawn faces with 30 % wrong labels, judge the result,
+#                     make a page of what came of it
 #   make test         set up .venv, check style and types, run the whole test suite
 # While working on the code:
 #   make check        style, types, and the tests that need no TensorFlow
@@ -19,6 +20,7 @@ endif
 quickstart: .venv/installed
 	$(BIN)/eactf train --recipe quickstart
 	$(BIN)/eactf evaluate "$$(ls -td runs/quickstart* | head -n 1)"
+	$(BIN)/eactf report "$$(ls -td runs/quickstart* | head -n 1)"
 
 test: style
 	$(PYTEST)
@@ -39,11 +41,11 @@ style: .venv/installed-for-tests
 	touch $@
 
 .venv/installed: .venv/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e '.[report]'
 	touch $@
 
 .venv/installed-for-tests: .venv/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e '.[keras-cv,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e '.[keras-cv,report,dev]'
 	touch $@ .venv/installed
 
 clean:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from eactf.faces import draw_faces
-from eactf.noise import draw_noise
+from eactf.faces import EXPRESSIONS, draw_faces
+from eactf.noise import draw_noise, machine_law
 from eactf.noise.estimate import NoiseEstimate, estimate_noise
+from eactf.noise.panel import panel_reading
 from eactf.packed.hashing import uniform
 from eactf.packed.records import Samples
 
@@ -29,11 +30,22 @@ PART = 2001  # stream of the rows taken of a larger set
 
 @dataclass(frozen=True)
 class Case:
-    """Images with a true label and a given one; `make` returns `(images, true, given)`."""
+    """Images with a true label and a given one; `make` reads or draws them."""
 
     name: str
     classes: int
-    make: Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    make: Callable[[], Labelled]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """`votes` `(n, columns)`, the classes first, where people voted."""
+
+    images: np.ndarray
+    ids: np.ndarray
+    true: np.ndarray
+    given: np.ndarray
+    votes: np.ndarray | None = None
 
 
 def main() -> None:
@@ -60,25 +72,42 @@ def all_cases(options: argparse.Namespace) -> Iterator[Case]:
         for count, difficulty in ((1500, 0.6), (3000, 0.6), (2000, 1.0)):
             yield faces(count, difficulty, "symmetric", rate, options.seed)
     yield faces(1500, 0.6, "pair", 0.3, options.seed)
+    yield faces(3000, 0.6, "pair", 0.3, options.seed)
+    yield faces(3000, 0.6, "machine", 0.227, options.seed)
     if options.data is None:
         return
-    for rate in options.rates:
-        yield planted(options, "fashion_mnist", 20_000, "symmetric", rate)
-    yield planted(options, "fashion_mnist", 20_000, "pair", 0.3)
+    for count in (8_000, 20_000):
+        for rate in options.rates:
+            yield planted(options, "fashion_mnist", count, "symmetric", rate)
+        yield planted(options, "fashion_mnist", count, "pair", 0.3)
     yield planted(options, "fashion_mnist", 20_000, "symmetric", 0.2, imbalanced=True)
-    yield planted(options, "ferplus", 8_000, "symmetric", 0.2)
-    yield by_people(options, "ferplus", "fer2013_as8", "label", 8_000)
-    for labels in ("aggre", "random1", "worst"):
+    for name in ("cifar10n", "ferplus"):
+        for rate in (0.0, 0.2, 0.3, 0.4):
+            yield planted(options, name, 8_000, "symmetric", rate)
+        yield planted(options, name, 8_000, "pair", 0.3)
+    yield planted(options, "ferplus", 8_000, "machine", 0.227)
+    for count in (8_000, 28_386):
+        yield by_people(options, "ferplus", "fer2013_as8", "label", count)
+    for labels in ("aggre", "random1", "random2", "worst"):
         yield by_people(options, "cifar10n", labels, "clean", 8_000)
 
 
 def faces(count: int, difficulty: float, kind: str, rate: float, seed: int) -> Case:
-    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def make() -> Labelled:
         images, true = draw_faces(count, seed=100 + seed, difficulty=difficulty)
-        given = draw_noise(true, np.arange(count), 7, kind=kind, rate=rate, seed=seed)
-        return images, true, given
+        ids = np.arange(count)
+        return Labelled(images, ids, true, drawn(true, ids, EXPRESSIONS, kind, rate, seed))
 
     return Case(f"{count} faces, difficulty {difficulty:g}, {kind} {rate:.0%}", 7, make)
+
+
+def drawn(
+    true: np.ndarray, ids: np.ndarray, names: Sequence[str], kind: str, rate: float, seed: int
+) -> np.ndarray:
+    if kind == "machine":
+        law = machine_law(names)
+        return draw_noise(true, ids, len(names), kind="matrix", matrix=law, seed=seed)
+    return draw_noise(true, ids, len(names), kind=kind, rate=rate, seed=seed)
 
 
 def planted(
@@ -91,52 +120,58 @@ def planted(
     imbalanced: bool = False,
 ) -> Case:
     classes = 8 if name == "ferplus" else 10
+    column = "clean" if name == "cifar10n" else "label"
 
-    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        images, labels = stored(options, name, "label", count, options.seed)
-        true = labels["label"]
+    def make() -> Labelled:
+        found = stored(options, name, column, column, count)
+        images, ids, true = found.images, found.ids, found.true
         if imbalanced:
             share = 10.0 ** -(true / (classes - 1))  # the last class a tenth of the first
-            kept = uniform(options.seed, np.arange(len(true)), PART + 1) < share
-            images, true = images[kept], true[kept]
-        ids = np.arange(len(true))
-        return images, true, draw_noise(true, ids, classes, kind=kind, rate=rate, seed=options.seed)
+            kept = uniform(options.seed, ids, PART + 1) < share
+            images, ids, true = images[kept], ids[kept], true[kept]
+        names = class_names(options, name)
+        given = drawn(true, ids, names, kind, rate, options.seed)
+        return Labelled(images, ids, true, given, found.votes)
 
     form = ", imbalanced" if imbalanced else ""
     return Case(f"{count} {name}{form}, {kind} {rate:.0%}", classes, make)
 
 
 def by_people(options: argparse.Namespace, name: str, given: str, true: str, count: int) -> Case:
-    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        images, labels = stored(options, name, f"{given} {true}", count, options.seed)
-        return images, labels[true], labels[given]
+    def make() -> Labelled:
+        return stored(options, name, given, true, count)
 
     return Case(f"{count} {name}, {given}", 8 if name == "ferplus" else 10, make)
 
 
-def stored(
-    options: argparse.Namespace, name: str, columns: str, count: int, seed: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def class_names(options: argparse.Namespace, name: str) -> list[str]:
+    with np.load(options.data / f"{name}.npz", allow_pickle=False) as file:
+        return [str(each) for each in file["class_names"]]
+
+
+def stored(options: argparse.Namespace, name: str, given: str, true: str, count: int) -> Labelled:
     with np.load(options.data / f"{name}.npz", allow_pickle=False) as file:
         usable = file["train_valid"] if "train_valid" in file else np.ones(1, bool)
         images = file["train_images"]
         rows = np.flatnonzero(np.broadcast_to(usable, len(images)))
-        rows = np.sort(rows[np.argsort(uniform(seed, rows, PART))[:count]])
+        rows = np.sort(rows[np.argsort(uniform(options.seed, rows, PART))[:count]])
         images = images[rows] if images.ndim == 4 else images[rows][..., None]
-        labels = {c: file[f"train_{c}"][rows].astype(np.int64) for c in columns.split()}
-    return images, labels
+        labels = [file[f"train_{column}"][rows].astype(np.int64) for column in (true, given)]
+        votes = file["train_votes"][rows] if name == "ferplus" else None
+    return Labelled(images, rows, *labels, votes)
 
 
 HEAD = (
-    "| labels | wrong | estimate | interval | suspects right | confident learning | anchor points"
-    " | contradicted | seconds |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| labels | wrong | estimate | interval | by votes | suspects right | confident learning"
+    " | anchor points | contradicted | seconds |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
 def row(case: Case, options: argparse.Namespace) -> str:
-    images, true, given = case.make()
-    probabilities, seconds = predictions(case, images, given, options)
+    labelled = case.make()
+    true, given = labelled.true, labelled.given
+    probabilities, seconds = predictions(case, labelled, options)
     begun = time.perf_counter()
     found = estimate_noise(probabilities, given)
     seconds += time.perf_counter() - begun
@@ -146,6 +181,7 @@ def row(case: Case, options: argparse.Namespace) -> str:
         f"{rate:.1%}",
         f"{found.rate:.1%}" + (" (pairs)" if found.paired else ""),
         f"{found.low:.0%} to {found.high:.0%}" + ("" if found.low <= rate <= found.high else " !"),
+        by_votes(labelled, case.classes),
         precision(found, true, given),
         f"{confident_learning(probabilities, given):.0%}",
         f"{anchor_points(probabilities, given):.0%}",
@@ -153,6 +189,13 @@ def row(case: Case, options: argparse.Namespace) -> str:
         f"{seconds:.0f}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def by_votes(labelled: Labelled, classes: int) -> str:
+    if labelled.votes is None:
+        return "-"
+    found = panel_reading(labelled.votes, classes, labelled.given)
+    return f"{found.rate:.1%} ({found.low:.0%} to {found.high:.0%})"
 
 
 def precision(found: NoiseEstimate, true: np.ndarray, given: np.ndarray) -> str:
@@ -188,11 +231,15 @@ def anchor_points(probabilities: np.ndarray, given: np.ndarray) -> float:
     return float(shares @ (1.0 - np.diag(noise)))
 
 
-def predictions(
-    case: Case, images: np.ndarray, given: np.ndarray, options: argparse.Namespace
-) -> tuple[np.ndarray, float]:
+def kept_at(case: Case, options: argparse.Namespace) -> Path:
     name = "".join(letter if letter.isalnum() else "-" for letter in case.name)
-    kept = options.keep and options.keep / f"{name}-{options.seed}-{options.folds or 0}.npz"
+    return Path(options.keep / f"{name}-{options.seed}-{options.folds or 0}.npz")
+
+
+def predictions(
+    case: Case, labelled: Labelled, options: argparse.Namespace
+) -> tuple[np.ndarray, float]:
+    kept = options.keep and kept_at(case, options)
     if kept and kept.exists():
         with np.load(kept) as file:
             return file["probabilities"], float(file["seconds"])
@@ -202,7 +249,7 @@ def predictions(
     from eactf.training.out_of_fold import out_of_fold, quick_plan
 
     begun = time.perf_counter()
-    samples = Samples(images=images, ids=np.arange(len(images)), given=given)
+    samples = Samples(images=labelled.images, ids=labelled.ids, given=labelled.given)
     plan = quick_plan(samples, options.folds)
     probabilities = out_of_fold(samples, case.classes, plan, seed=options.seed)
     seconds = time.perf_counter() - begun

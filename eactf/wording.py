@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["counted", "enumerated", "time_ago"]
+__all__ = ["counted", "enumerated", "format_duration", "time_ago"]
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:
@@ -40,3 +40,13 @@ def time_ago(seconds: float) -> str:
     if seconds < 86400:
         return f"{int(seconds // 3600)} h ago"
     return f"{counted(int(seconds // 86400), 'day')} ago"
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as people say them: `48 s`, `3 min 05 s`, `2 h 10 min`."""
+    seconds = max(round(seconds), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

@@ -63,6 +63,11 @@ def test_the_wheel_carries_every_module_and_nothing_beside_the_package(unpacked)
     assert {entry.name for entry in unpacked.iterdir()} == {"eactf", info.name}
 
 
+def test_the_wheel_carries_what_a_report_is_made_of(unpacked):
+    for name in ("page.html.jinja", "page.css"):
+        assert (unpacked / "eactf" / "report" / "page" / name).is_file()
+
+
 def test_the_wheel_carries_the_licence_and_says_that_it_is_typed(unpacked):
     assert (unpacked / "eactf" / "py.typed").is_file()
     (licence,) = unpacked.glob("*.dist-info/licenses/LICENSE")

@@ -23,6 +23,8 @@ _COMMANDS = {
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
     "audit": "List the labels that are probably wrong, and decide on them.",
+    "export": "Write a classifier for ONNX Runtime, TFLite or TensorFlow Serving.",
+    "report": "Make a page of runs: figures, maps, labels in doubt.",
     "compare": "Compare recipes over several seeds, or finished runs.",
     "reproduce": "Run a table of a paper, its numbers beside yours.",
     "data": "Bring images in, check them, measure their label noise.",

@@ -19,14 +19,14 @@ from eactf.evaluation.storage import (
     find_classifier,
     open_classifier_file,
 )
-from eactf.evaluation.unseen import choose_split, choose_unseen
+from eactf.evaluation.unseen import Chosen, choose_split, choose_unseen
 from eactf.evaluation.values import concordances
 from eactf.packed.records import Dataset, Samples
 from eactf.recipe import Recipe, load_recipe
 from eactf.suggestions import command_line
 from eactf.wording import counted, enumerated
 
-__all__ = ["Judged", "judge"]
+__all__ = ["DataToJudge", "Judged", "data_to_judge", "judge"]
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,10 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
     not match, nothing unseen) or `UnsafeFileError`.
     """
     stored = open_classifier_file(find_classifier(target, whole=True))
+    opened = data_to_judge(stored, target, data)
+    chosen, dataset = opened.choose(split), opened.dataset
+    samples = chosen.samples
     height, _, channels = stored.model.input_shape[1:]
-    folder = target if target.is_dir() else target.parent
-    record = RunRecord.read(folder / FILE_NAME)
-    if data is not None:
-        dataset = _opened(data, height, channels)
-    elif record is not None:
-        dataset = open_recipe_data(_recipe(target, folder))
-    else:
-        dataset = _prepared_data(_recipe(target, folder))
-    if record is None:
-        chosen = choose_split(dataset, split)
-    else:
-        chosen = choose_unseen(dataset, split, record, own=data is None)
-    samples = judged_by_true_labels(chosen.samples)
-    samples = _in_model_order(samples, dataset, stored, data)
     form = ImageForm(height or dataset.image_shape[0], channels)
     batches = evaluation_batches(samples, form, batch_size=batch_size)
     network = stored.model if stored.whole is None else stored.whole
@@ -77,6 +66,51 @@ def judge(target: Path, data: Path | None, split: str | None, *, batch_size: int
         scores = replace(scores, concordance=found)
     names = stored.named_classes or dataset.class_names
     return Judged(stored.path, dataset.source, chosen.name, names, scores, chosen.remarks)
+
+
+@dataclass(frozen=True)
+class DataToJudge:
+    """A data set for `stored`, opened; of a run's classifier with the record of its images.
+
+    `path` is what the user named, None for the run's own data.
+    """
+
+    stored: StoredClassifier
+    dataset: Dataset
+    record: RunRecord | None
+    path: Path | None
+
+    def choose(self, split: str | None) -> Chosen:
+        """The images to judge, by their true labels as the classifier numbers them.
+
+        As `choose_unseen` says; raises `DataError` as it does, and for unknown classes.
+        """
+        if self.record is None:
+            chosen = choose_split(self.dataset, split)
+        else:
+            chosen = choose_unseen(self.dataset, split, self.record, own=self.path is None)
+        samples = judged_by_true_labels(chosen.samples)
+        return replace(
+            chosen, samples=_in_model_order(samples, self.dataset, self.stored, self.path)
+        )
+
+
+def data_to_judge(stored: StoredClassifier, target: Path, data: Path | None) -> DataToJudge:
+    """Open `data`, or else what the recipe of the run of `target` names.
+
+    `stored` is the classifier of `target`, a run's folder or a file in one. Raises `UsageError`
+    where there is no data, `DataError` where it cannot be used.
+    """
+    height, _, channels = stored.model.input_shape[1:]
+    folder = target if target.is_dir() else target.parent
+    record = RunRecord.read(folder / FILE_NAME)
+    if data is not None:
+        dataset = _opened(data, height, channels)
+    elif record is not None:
+        dataset = open_recipe_data(_recipe(target, folder))
+    else:
+        dataset = _prepared_data(_recipe(target, folder))
+    return DataToJudge(stored, dataset, record, data)
 
 
 def _opened(data: Path, size: int | None, channels: int) -> Dataset:

@@ -92,6 +92,11 @@ class StoredClassifier:
         numbered = tuple(f"class {number}" for number in range(self.classes))
         return self.named_classes or numbered
 
+    @property
+    def ends_in_softmax(self) -> bool:
+        """Whether the model gives probabilities by itself, and no logits."""
+        return _ends_in_softmax(self.model)
+
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float64 of images `(n, size, size, channels)`."""
         return self._as_probabilities(_outputs(self.model, images))

@@ -8,7 +8,8 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.noise.believed import believed
-from eactf.noise.interval import noise_interval
+from eactf.noise.gain_by_chance import gain_by_chance
+from eactf.noise.interval import MODEL_ERROR, noise_interval
 from eactf.noise.latent import LatentFit, LatentModel
 
 __all__ = ["LEAST_SAMPLES", "NoiseEstimate", "estimate_noise"]
@@ -22,13 +23,21 @@ _MOST_CONFUSED = 12
 _DECIDED, _OPEN = 3.0, 1.5
 """Deviations from which the richer of two readings is taken, and from which it stays possible."""
 
+_BEYOND_DOUBT = 1.5
+"""Gain a parameter from which no chance is worth measuring: half of one is expected."""
+
+_BEYOND_CHANCE, _MAYBE_CHANCE = 5.0, 2.0
+"""Deviations beyond the gain by chance from which the reading by pairs is taken, and from which it
+stays possible. As far as four are reached by even noise: no model of a network's habits is right.
+"""
+
 
 @dataclass(frozen=True)
 class NoiseEstimate:
     """The noise of given labels, as read from predictions that have not seen them.
 
-    `rate` is the share of wrong labels and `low` to `high` an interval meant to hold nine in ten
-    where noise looks at the class; how many it does hold was not measured.
+    `rate` is the share of wrong labels and `low` to `high` an interval for noise that looks at the
+    class; `benchmarks/README.md` has how often it held the truth, of planted noise and people's.
     `disagreement` is the share of labels that the predictions contradict: what the rate would be if
     the network never erred, an upper reading. `paired` says that wrong labels go to certain classes
     and not to all alike. `counts` `(classes, classes)` is the expected number of labels by likely
@@ -71,21 +80,21 @@ def estimate_noise(probabilities: np.ndarray, given: np.ndarray) -> NoiseEstimat
     """Estimate the noise of `given` `(n,)` from out-of-fold `probabilities` `(n, classes)`.
 
     Of the two readings of `noise.latent` - every wrong label is any other class alike, or each pair
-    of classes has a rate of its own - the second is taken where a likelihood-ratio test demands it,
-    and the interval reaches up to it where the test leaves it open.
-    Noise that depends on the image beyond its class is read too low: people err on the images on
-    which networks are unsure as well. Raises `DataError` for fewer than `LEAST_SAMPLES` labels,
+    of classes has a rate of its own - the second is taken where the labels demand it, and the
+    interval reaches to the other where they leave it open.
+    What depends on the image beyond its class is read too low where people err alike: networks
+    learn that. The truth may then lie anywhere up to `disagreement`, and only checked labels tell
+    (`eactf.noise.checked_rate`). Raises `DataError` for fewer than `LEAST_SAMPLES` labels,
     fewer than 2 classes, or arrays that do not fit.
     """
     _check(probabilities, given)
     model, even, by_pair = _fits(probabilities, given)
-    gain = by_pair.log_likelihood - even.log_likelihood
-    more = model.classes * (model.classes - 1) - 1
-    paired = gain > _demanded(more, _DECIDED)
-    chosen = by_pair if paired else even
+    paired, other_open = _reading(model, even, by_pair)
+    chosen, other = (by_pair, even) if paired else (even, by_pair)
     low, high = noise_interval(model, chosen)
-    if not paired and gain > _demanded(more, _OPEN):
-        high = max(high, by_pair.rate)
+    if other_open:
+        low = min(low, max(other.rate - MODEL_ERROR, 0.0))
+        high = max(high, min(other.rate + MODEL_ERROR, 1.0))
     true = believed(even, by_pair, given)
     likely = true.argmax(axis=1)
     return NoiseEstimate(
@@ -113,6 +122,29 @@ def _fits(probabilities: np.ndarray, given: np.ndarray) -> tuple[LatentModel, La
         if fit.log_likelihood - even.log_likelihood > _demanded(more, _DECIDED):
             model, even = habits, fit
     return model, even, model.fit_pairs()
+
+
+def _reading(model: LatentModel, even: LatentFit, by_pair: LatentFit) -> tuple[bool, bool]:
+    """Whether the reading by pairs of classes is taken, and whether the other stays possible.
+
+    It is taken where it gains more than by chance, by deviations to spare. The chance is measured
+    (a parametric bootstrap of the likelihood ratio), for freedom held back is worth less than its
+    number of parameters; the deviation is that of half a chi-square with the measured mean. Without
+    the network's habits in the model, wrong labels and they cannot be told apart so finely, and the
+    gain must pass the whole number of parameters.
+    """
+    gain = by_pair.log_likelihood - even.log_likelihood
+    more = model.classes * (model.classes - 1) - 1
+    decided = gain > _demanded(more, _DECIDED)
+    if not model.confusing:
+        return decided, not decided and gain > _demanded(more, _OPEN)
+    if gain > _BEYOND_DOUBT * more:
+        return True, False
+    by_chance = gain_by_chance(model, even)
+    deviations = (gain - by_chance) / max(by_chance, 1.0) ** 0.5
+    if deviations > _BEYOND_CHANCE:
+        return True, not decided
+    return False, deviations > _MAYBE_CHANCE
 
 
 def _demanded(more: int, deviations: float) -> float:

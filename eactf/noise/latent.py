@@ -90,6 +90,10 @@ class LatentModel:
         rows = np.linspace(0, len(self.given) - 1, count).astype(np.int64)
         return LatentModel(self._probabilities[rows], self.given[rows], confusing=self.confusing)
 
+    def with_labels(self, given: np.ndarray) -> LatentModel:
+        """The model for other labels `(n,)` of the same samples."""
+        return LatentModel(self._probabilities, given, confusing=self.confusing)
+
     def fit_even(self) -> LatentFit:
         """A wrong label is any other class alike, at one rate."""
         return self._fit(*self._start(), lambda counts, rate: even_noise(rate, self.classes))

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from eactf import console
 from eactf.training.run_state import RunState
 from eactf.training.session import Session
+from eactf.wording import format_duration
 
 __all__ = ["ProgressDisplay", "format_duration"]
 
@@ -149,13 +150,3 @@ def _columns(row: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
     own = [name for name in heads if not name.startswith("val_")]
     named = {name: (name.removesuffix("_loss")[:8], "{:.3f}") for name in own}
     return {"loss": _COLUMNS["loss"], **named, **_COLUMNS}
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds as people say them: `48 s`, `3 min 05 s`, `2 h 10 min`."""
-    seconds = max(round(seconds), 0)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

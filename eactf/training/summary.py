@@ -167,6 +167,7 @@ def show_result(result: Mapping[str, Any], folder: Path) -> None:
         model = whole
     console.say("next:")
     console.say(f"  {command_line('eactf', 'evaluate', folder)}", markup=False)
+    console.say(f"  {command_line('eactf', 'report', folder)}", markup=False)
     console.say(f"  {command_line('eactf', 'predict', model, 'FACE.png')}", markup=False)
 
 

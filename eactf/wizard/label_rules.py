@@ -36,6 +36,7 @@ _ANSWERED = {
 class NoiseEstimate:
     """What `eactf data noise` found: share wrong with its interval, and the method it advises.
 
+    `by` says where the share comes from: `networks`, or people's checks or votes.
     `pairs` are the most frequent mistakes as (given, likely, share of the given class). Where the
     interval is too wide to act on, `tells` is False.
     """
@@ -48,6 +49,7 @@ class NoiseEstimate:
     text: str = ""
     pairs: tuple[tuple[str, str, float], ...] = ()
     tells: bool = True
+    by: str = "networks"
 
     @property
     def found(self) -> str:
@@ -55,6 +57,8 @@ class NoiseEstimate:
         interval = f"{self.low:.0%} to {self.high:.0%}"
         if not self.tells:
             return f"how many labels are wrong cannot be told ({interval})"
+        if self.by != "networks":
+            return f"about {self.rate:.0%} of the labels are wrong ({interval}), by {self.by}"
         return f"about {self.rate:.0%} of the labels look wrong ({interval})"
 
 

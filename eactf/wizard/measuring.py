@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from eactf.checked.folder import CheckFolder, checks_name
 from eactf.errors import EactfError
 from eactf.intake.sources import SourceOptions
 from eactf.wizard.cost import StepTime
@@ -114,9 +116,17 @@ class Commands:
             if event.get("event") == "expected":
                 told(float(event["seconds"]))
 
-        limit = ["--limit", str(_LABELS_JUDGED)]
-        command = ["data", "noise", str(path), "--json", *limit, *options.flags()]
+        command = ["data", "noise", str(path), "--json", *_which(path), *options.flags()]
         return read_noise(_event(_run(command, hear), "noise"))
+
+
+def _which(path: Path) -> list[str]:
+    """The words that choose labels: those of the checks a person has begun here, if any."""
+    checks = Path(checks_name(path))
+    if CheckFolder.is_at(checks):
+        with suppress(EactfError):  # damaged: the networks' estimate does without it
+            return ["--checks", str(checks), *CheckFolder.open(checks).store.options]
+    return ["--limit", str(_LABELS_JUDGED)]
 
 
 def read_noise(event: Mapping[str, Any]) -> NoiseEstimate:
@@ -129,6 +139,7 @@ def read_noise(event: Mapping[str, Any]) -> NoiseEstimate:
         method=str(advice.get("method", "")),
         settings=dict(advice.get("settings") or {}),
         text=str(advice.get("text", "")),
+        by=str(event.get("by", "networks")),
         pairs=_pairs(event["matrix"], event["class_names"]) if tells else (),
         tells=tells,
     )

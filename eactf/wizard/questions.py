@@ -186,6 +186,8 @@ def ask_quality(fingerprint: Fingerprint, *, can_measure: bool) -> Question:
         "Consistency, which keeps a network from learning wrong labels by heart."
         + (
             " measure: 'eactf data noise' estimates the share first, and its advice is followed."
+            " Labels that people made are told best by checking a hundred of them before:"
+            " 'eactf data noise PATH --checked 100'; the answers are used here."
             if can_measure
             else ""
         ),

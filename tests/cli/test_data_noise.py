@@ -157,7 +157,7 @@ def test_an_interrupt_leaves_nothing_written(packed, invoke, tmp_path, monkeypat
 def test_a_low_reading_of_much_contradicted_labels_is_not_told_alone(
     rate, high, contradicted, told
 ):
-    from eactf.cli.data.noise import _headline
+    from eactf.cli.data.noise_shown import _headline
     from eactf.noise.estimate import NoiseEstimate
 
     nothing = np.zeros((1, 2))

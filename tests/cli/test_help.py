@@ -18,6 +18,8 @@ COMMANDS = (
     ["runs"],
     ["evaluate"],
     ["predict"],
+    ["export"],
+    ["report"],
     ["compare"],
     ["data"],
     ["data", "pack"],
@@ -74,7 +76,7 @@ def test_every_command_explains_itself(invoke, command):
 
 def test_the_first_help_names_every_command(invoke):
     text = invoke("--help").output
-    for name in ("train", "evaluate", "predict", "data", "recipes"):
+    for name in ("train", "evaluate", "predict", "export", "data", "recipes"):
         assert f"  {name} " in text
 
 

@@ -126,6 +126,56 @@ def test_the_table_has_path_class_and_probabilities_and_replaces_nothing(
     assert table.read_bytes() == before
 
 
+def test_json_lines_say_what_the_table_says_and_replace_nothing(invoke, trained, tmp_path, face):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(face).save(faces / name)
+    table, lines = tmp_path / "t.csv", tmp_path / "t.jsonl"
+    flags = ("--csv", table, "--jsonl", lines)
+    result = invoke("predict", trained[1], faces, *flags)
+    assert result.exit_code == 0, result.output
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [line["path"] for line in told] == [row["path"] for row in rows]
+    assert [line["predicted"] for line in told] == [row["predicted"] for row in rows]
+    for name, value in told[0]["probabilities"].items():
+        assert f"{value:.6f}" == rows[0][f"probability_{name}"]
+    assert "a.png" not in result.stdout and "wrote 2 lines" in result.stdout
+    assert invoke("predict", trained[1], faces, "--jsonl", lines).exit_code == 2
+    assert invoke("predict", trained[1], faces, "--csv", "x", "--jsonl", "x").exit_code == 2
+
+
+def test_a_folder_that_is_decoded_in_threads_keeps_its_order_and_its_faults(
+    invoke, trained, tmp_path
+):
+    images = draw_faces(70, size=32, seed=4)[0][..., 0]
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number:02d}.png")
+    (tmp_path / "33.png").write_text("no image")
+    result = invoke("predict", trained[1], tmp_path, "--json", "--batch-size", 40)
+    assert result.exit_code == 3
+    found = predictions(result)
+    assert list(found) == [str(tmp_path / f"{n:02d}.png") for n in range(70) if n != 33]
+    pace = [json.loads(line) for line in result.stdout.splitlines()][-2]
+    assert (pace["event"], pace["images"]) == ("pace", 69)
+    assert 0 < pace["network_seconds"] <= pace["seconds"]
+    alone = invoke("predict", trained[1], tmp_path / "69.png", "--json")
+    of_it = predictions(alone)[str(tmp_path / "69.png")]["probabilities"]
+    assert found[str(tmp_path / "69.png")]["probabilities"] == pytest.approx(of_it, abs=1e-5)
+
+
+def test_how_many_images_a_second_is_told_of_many(invoke, trained, tmp_path):
+    for number, image in enumerate(draw_faces(100, size=16, seed=4)[0][..., 0]):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    result = invoke("predict", trained[1], tmp_path, "--csv", tmp_path / "t.csv")
+    assert result.exit_code == 0, result.output
+    assert "100 images in" in result.stdout and "a second" in result.stdout
+    counts = [line.split()[-1] for line in result.stdout.splitlines()[1:8]]
+    assert sum(map(int, counts)) == 100
+
+
 def test_hidden_files_are_left_out_and_said(invoke, trained, tmp_path, face):
     for name in ("a.png", "._a.png", ".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

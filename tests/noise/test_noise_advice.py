@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eactf.noise.advice import CLEAN, RAMPED, advise
+from eactf.noise.advice import CLEAN, RAMPED, ByPeople, advise
 from eactf.noise.estimate import NoiseEstimate
 from eactf.recipe import load_recipe
 
@@ -66,3 +66,20 @@ def test_a_recipe_takes_the_settings_as_they_are(disagreement):
     overrides = [f"{key}={value}" for key, value in advice.settings.items()]
     recipe = load_recipe("quickstart", overrides, {}).recipe
     assert recipe.method.name == advice.method
+
+
+@pytest.mark.parametrize(
+    ("told", "method", "words"),
+    [
+        (ByPeople(0.01, 0.0, 0.03, "200 checks"), "cross_entropy", "enough"),
+        (ByPeople(0.37, 0.33, 0.41, "200 checks"), "eac", "learns fewer of the wrong labels"),
+        (ByPeople(0.03, 0.0, 0.09, "30 checks"), "eac", "learns fewer of the wrong labels"),
+        (ByPeople(0.7, 0.6, 0.8, "30 checks"), "eac", "mend labels first"),
+    ],
+)
+def test_what_people_say_goes_before_what_networks_say(told, method, words):
+    # By the networks these labels are clean, and much contradicted.
+    advice = advise(estimate(0.0, 0.0, 0.03, 0.56), NAMES, 2000, told)
+    assert advice.method == method
+    assert words in advice.text
+    assert told.source in advice.evidence[0]

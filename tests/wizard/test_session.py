@@ -432,6 +432,37 @@ def test_an_estimate_that_tells_nothing_is_not_called_a_share():
     assert estimate.pairs == ()
 
 
+def test_a_share_that_people_told_says_so():
+    event = {"rate": 0.37, "low": 0.33, "high": 0.41, "by": "200 checks"}
+    event |= {"class_names": ["no", "yes"], "matrix": [[90, 30], [10, 70]]}
+    assert read_noise(event).found == (
+        "about 37% of the labels are wrong (33% to 41%), by 200 checks"
+    )
+
+
+def test_checks_that_a_person_has_begun_are_measured_with(tmp_path, options, monkeypatch):
+    from eactf.checked.folder import CheckFolder
+    from eactf.checked.store import CheckStore
+    from eactf.wizard import measuring
+
+    asked = []
+
+    def run(arguments, hear=None):
+        asked.append(arguments[3:])
+        event = {"event": "noise", "rate": 0.1, "low": 0.0, "high": 0.2}
+        return [event | {"class_names": ["a", "b"], "matrix": [[9, 1], [1, 9]]}]
+
+    monkeypatch.setattr(measuring, "_run", run)
+    monkeypatch.chdir(tmp_path)
+    Commands().noise(tmp_path / "faces", options, print)
+    given = np.arange(100) % 2
+    store = CheckStore(np.arange(100), given, np.full((100, 2), 0.5), ("a", "b"), ("--seed", "3"))
+    CheckFolder.make(tmp_path / "faces.checks", store)
+    Commands().noise(tmp_path / "faces", options, print)
+    assert asked[0][1:3] == ["--limit", "10000"]
+    assert asked[1][1:5] == ["--checks", "faces.checks", "--seed", "3"]
+
+
 def test_the_wizard_imports_no_tensorflow():
     code = (
         "import sys, eactf.wizard.session, eactf.cli.wizard\n"

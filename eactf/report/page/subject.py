@@ -1,0 +1,56 @@
+"""What a page is about: its runs, each with what could be found out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eactf.report.page.facts import RunFacts
+
+if TYPE_CHECKING:
+    from eactf.report.page.evidence import Evidence
+
+__all__ = ["Subject", "View"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A run as the page shows it, the `number`th from 0.
+
+    `evidence` is None where its network or its images are gone, or where the page has too many runs
+    to look into each; `why_not` then says so.
+    """
+
+    number: int
+    facts: RunFacts
+    evidence: Evidence | None = None
+    why_not: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the page calls the run."""
+        return self.facts.label
+
+    @property
+    def slug(self) -> str:
+        """What the names of its files end in."""
+        return self.facts.slug
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The runs of a page, and the folders of comparisons that it was given."""
+
+    views: tuple[View, ...]
+    comparisons: tuple[Path, ...] = ()
+
+    @property
+    def seen(self) -> list[tuple[View, Evidence]]:
+        """The runs whose networks could be looked into."""
+        return [(view, view.evidence) for view in self.views if view.evidence is not None]
+
+    @property
+    def finished(self) -> list[View]:
+        """The runs that have a result."""
+        return [view for view in self.views if view.facts.result]
