@@ -13,7 +13,7 @@ from eactf.cli.options import FILE_PATH, json_option
 from eactf.errors import UsageError
 from eactf.progress import counting
 from eactf.suggestions import command_line
-from eactf.wording import counted
+from eactf.wording import counted, enumerated
 
 if TYPE_CHECKING:
     from eactf.intake.sources import SourceOptions
@@ -168,7 +168,8 @@ def _audit_data(
     rows = suspect_rows(found.ranking, found.samples, names, split, everything=everything)
     audited = Audited.of_data(target, split, names, label_set, options)
     figures = _figures(len(found.samples), rows, found.true_rate)
-    folder.write(audited, rows, {**figures, "contradicted": found.estimate.disagreement})
+    figures["contradicted"] = found.estimate.disagreement
+    folder.write(audited, rows, {**figures, "unpredicted": list(found.unpredicted)})
 
 
 def _figures(samples: int, rows: list[dict[str, object]], rate: float | None) -> dict[str, Any]:
@@ -189,6 +190,11 @@ def _show(folder: AuditFolder, again: str) -> None:
         console.say(
             f"networks contradict {contradicted:.0%} of the labels: where people err on hard"
             " images, far more are\nwrong than it seems; --all ranks every label"
+        )
+    if unpredicted := figures.get("unpredicted"):
+        names = enumerated(unpredicted)
+        console.say(
+            f"hardly ever predicted, so little speaks for their labels: {names}", markup=False
         )
     if rows:
         console.say("\nthe worst:")
