@@ -193,9 +193,7 @@ def _show(folder: AuditFolder, again: str) -> None:
         )
     if unpredicted := figures.get("unpredicted"):
         names = enumerated(unpredicted)
-        console.say(
-            f"hardly ever predicted, so little speaks for their labels: {names}", markup=False
-        )
+        console.say(f"hardly ever predicted, so little is said of them: {names}", markup=False)
     if rows:
         console.say("\nthe worst:")
         console.table(
