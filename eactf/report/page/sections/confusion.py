@@ -97,7 +97,7 @@ def _giving_way(view: View) -> Table:
         [f"{true} as {other}", f"{count:,}", f"{share:.1%}", back(true, other)]
         for count, true, other, share in _pairs(view)
     ]
-    columns = ["true class as predicted", "images", "of the true class", "the other way round"]
+    columns = ["true as predicted", "images", "of the true", "other way"]
     return Table(f"Where classes give way to each other, {view.label}", columns, rows)
 
 

@@ -160,6 +160,9 @@ def _figure(
             )
         _shade(drawn.axes, views)
         drawn.axes.set(xlabel="epoch", ylabel="percent" if percent else "")
+        drawn.axes.xaxis.get_major_locator().set_params(integer=True)
+        if percent:
+            drawn.axes.set_ylim(0.0, max(5.0, drawn.axes.get_ylim()[1]))
         if len(found) > _MOST_INSIDE:
             drawn.canvas.legend(loc="outside lower center", ncols=2)
         elif len(found) > 1:
