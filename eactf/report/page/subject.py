@@ -11,7 +11,11 @@ from eactf.report.page.facts import RunFacts
 if TYPE_CHECKING:
     from eactf.report.page.evidence import Evidence
 
-__all__ = ["Subject", "View"]
+__all__ = ["MOST_SIDE_BY_SIDE", "Subject", "View"]
+
+
+MOST_SIDE_BY_SIDE = 8
+"""More runs than that have no curves or matrices on a page: nobody could tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Subject:
     def seen(self) -> list[tuple[View, Evidence]]:
         """The runs whose networks could be looked into."""
         return [(view, view.evidence) for view in self.views if view.evidence is not None]
+
+    @property
+    def drawn(self) -> tuple[View, ...]:
+        """The runs that stand side by side in figures: all, or none of too many."""
+        return self.views if len(self.views) <= MOST_SIDE_BY_SIDE else ()
 
     @property
     def finished(self) -> list[View]:

@@ -18,7 +18,8 @@ _MOST_PAIRS = 8
 
 def confusion(subject: Subject) -> Section | None:
     """Of each finished run its confusion matrix and recalls, as its result has them."""
-    views = [view for view in subject.finished if "confusion" in view.facts.result["last_epoch"]]
+    finished = [view for view in subject.drawn if view.facts.result]
+    views = [view for view in finished if "confusion" in view.facts.result["last_epoch"]]
     if not views:
         return None
     blocks: list[Block] = [_recalls(views)]

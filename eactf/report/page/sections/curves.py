@@ -65,7 +65,7 @@ def phases(recipe: Recipe) -> list[Phase]:
 
 def curves(subject: Subject) -> Section | None:
     """Curves of every run that has a log."""
-    views = [view for view in subject.views if view.facts.epochs]
+    views = [view for view in subject.drawn if view.facts.epochs]
     if not views:
         return None
     figures = [
