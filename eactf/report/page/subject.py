@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eactf.report.page.facts import RunFacts
 
@@ -61,5 +62,12 @@ class Subject:
 
     @property
     def finished(self) -> list[View]:
-        """The runs that have a result."""
-        return [view for view in self.views if view.facts.result]
+        """The runs that have a result, with all that a table tells of one."""
+        return [view for view in self.views if _is_whole(view.facts.result)]
+
+
+def _is_whole(result: Mapping[str, Any]) -> bool:
+    """Whether a result has its recalls; those of old versions have not."""
+    sections = ("last_epoch", "mean_of_last_epochs", "best_on_validation")
+    counted = all("macro_recall" in result.get(section, ()) for section in sections)
+    return counted and "recalls" in result["last_epoch"]

@@ -18,7 +18,7 @@ _MOST_PAIRS = 8
 
 def confusion(subject: Subject) -> Section | None:
     """Of each finished run its confusion matrix and recalls, as its result has them."""
-    finished = [view for view in subject.drawn if view.facts.result]
+    finished = subject.finished if subject.drawn else []
     views = [view for view in finished if "confusion" in view.facts.result["last_epoch"]]
     if not views:
         return None
