@@ -31,6 +31,7 @@ LEVELS = (
     ("eactf.evaluation",),
     ("eactf.export",),
     ("eactf.training",),
+    ("eactf.review",),
     ("eactf.report",),
     ("eactf.wizard",),
     ("eactf.cli",),
@@ -38,6 +39,8 @@ LEVELS = (
 """From the ground up. A module may import from its own level and from those below it."""
 
 LIGHT = (
+    "eactf.review",
+    "eactf.training.run_traces",
     "eactf.errors",
     "eactf.files",
     "eactf.foreign",

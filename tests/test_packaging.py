@@ -68,6 +68,13 @@ def test_the_wheel_carries_what_a_report_is_made_of(unpacked):
         assert (unpacked / "eactf" / "report" / "page" / name).is_file()
 
 
+def test_the_wheel_carries_the_page_of_a_review(unpacked):
+    page = unpacked / "eactf" / "review" / "static"
+    assert {path.name for path in page.iterdir()} == {
+        path.name for path in (ROOT / "eactf" / "review" / "static").iterdir()
+    }
+
+
 def test_the_wheel_carries_the_licence_and_says_that_it_is_typed(unpacked):
     assert (unpacked / "eactf" / "py.typed").is_file()
     (licence,) = unpacked.glob("*.dist-info/licenses/LICENSE")

@@ -22,6 +22,7 @@ _COMMANDS = {
     "runs": "List runs, and how to go on with those that stopped.",
     "evaluate": "Judge a run or a stored classifier on labelled data.",
     "predict": "Classify images.",
+    "audit": "List the labels that are probably wrong, and decide on them.",
     "export": "Write a classifier for ONNX Runtime, TFLite or TensorFlow Serving.",
     "report": "Make a page of runs: figures, maps, labels in doubt.",
     "compare": "Compare recipes over several seeds, or finished runs.",

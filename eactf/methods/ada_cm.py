@@ -220,7 +220,7 @@ class AdaCM(MarginMethod):
     def train_step(self, data: Any) -> Mapping[str, Tensor]:
         labelled, _, unlabelled = self.unpack_divided(data)
         # An epoch brings a labelled sample many times: each showing has a view of its own.
-        labelled = replace(labelled, ids=None)
+        known, labelled = labelled, replace(labelled, ids=None)
         weights = self.weights_of(labelled)
         weak = self.views_of(labelled)
         views = [self.views_of(unlabelled, view=number) for number in (1, 2)]
@@ -247,6 +247,7 @@ class AdaCM(MarginMethod):
 
         logits, everyone, parts = self.minimize_and_follow(objective, labelled.share)
         self.count_guesses(everyone)
+        self.note(known, logits)
         return self.report(labelled, logits, parts)
 
     def adjusted(self, logits: Tensor) -> Tensor:

@@ -41,8 +41,8 @@ from eactf.methods.batch import Batch, columns, pad_rows
 from eactf.methods.clock import with_clock
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
+from eactf.methods.following import FollowingModel
 from eactf.methods.prior import checked_prior
-from eactf.methods.state import RestorableModel
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -52,7 +52,7 @@ __all__ = ["Batch", "Method", "refuse_regularizers"]
 Tensor = Any
 
 
-class Method(RestorableModel):
+class Method(FollowingModel):
     """A classifier in training.
 
     `classifier` is a functional Keras model that ends in global average pooling and a dense layer
@@ -215,10 +215,10 @@ class Method(RestorableModel):
         logits = self(batch.images, training=False)
         values = losses.cross_entropy(logits, batch.labels)
         if batch.weights is None:
-            return self.report(batch, logits, {"loss": ops.mean(values)})
+            return self.figures(batch, logits, {"loss": ops.mean(values)})
         total = ops.sum(batch.weights)
         loss = ops.divide_no_nan(ops.sum(values * batch.weights), total)
-        return self.report(batch, logits, {"loss": loss}, total)
+        return self.figures(batch, logits, {"loss": loss}, total)
 
     def predict_step(self, data: Any) -> Tensor:
         images = data[0] if isinstance(data, tuple) else data
@@ -333,12 +333,24 @@ class Method(RestorableModel):
         parts: Mapping[str, Tensor],
         amount: Tensor | None = None,
     ) -> Mapping[str, Tensor]:
-        """Update the metrics with a batch and return the epoch's running values.
+        """Update the metrics with a training batch and return the epoch's running values.
 
-        `parts` are means over the replica's samples, `loss` among them; each is averaged over
-        the epoch's samples, or by `amount`, what a mean stands for in another measure. Metrics
-        get the sample weights where Keras was told to weigh them (`weighted_metrics`).
+        What `logits` say of each sample is noted where samples are followed (`follow`). `parts` are
+        means over the replica's samples, `loss` among them; each is averaged over the epoch's
+        samples, or by `amount`, what a mean stands for in another measure. Metrics get the sample
+        weights where Keras was told to weigh them (`weighted_metrics`).
         """
+        self.note(batch, logits)
+        return self.figures(batch, logits, parts, amount)
+
+    def figures(
+        self,
+        batch: Batch,
+        logits: Tensor,
+        parts: Mapping[str, Tensor],
+        amount: Tensor | None = None,
+    ) -> Mapping[str, Tensor]:
+        """As `report`, of samples that are not noted: in evaluation, or of mixed images."""
         amount = batch.count if amount is None else amount
         for name, value in parts.items():
             tracker = self._loss_tracker if name == "loss" else self.part_trackers[name]

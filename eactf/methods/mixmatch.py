@@ -96,7 +96,7 @@ class MixingMethod(DividingMethod):
 
         parts = self.minimize_own(objective, mixed.share)
         seen = ops.log(ops.maximum(sum(own) / 2.0, 1e-30))
-        return self.report(labelled, seen, {**parts, "unlabelled_weight": weight})
+        return self.figures(labelled, seen, {**parts, "unlabelled_weight": weight})
 
     def guessed(self, logits: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
         """The likeliest class by the mean of both networks' probabilities, for either of them."""

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from eactf.methods.clock import ClockedModel
+from eactf.methods.traces import SampleTraces
 
 __all__ = ["RestorableModel"]
 
@@ -39,6 +40,9 @@ class RestorableModel(ClockedModel):
         """Variables that Keras does not find by itself, such as those of layers in other values."""
         return []
 
+    traces: SampleTraces | None = None
+    """What the steps showed of each sample, where that is followed (`Method.follow`)."""
+
     def state(self) -> dict[str, np.ndarray]:
         """Copies of all that training changes, as arrays by name.
 
@@ -58,6 +62,9 @@ class RestorableModel(ClockedModel):
         nothing has been changed then.
         """
         variables = dict(self._named_variables())
+        if not any(name.startswith("traces/") for name in state):
+            # Written before samples were followed: what is known of them begins anew.
+            variables = {n: v for n, v in variables.items() if not n.startswith("traces/")}
         stored = {name: array for name, array in state.items() if not name.startswith(_EXTRA)}
         for name in [*variables, *stored]:
             if name not in stored or name not in variables:
@@ -79,6 +86,7 @@ class RestorableModel(ClockedModel):
             "model": [*self.variables, *self.extra_variables()],
             "optimizer": [variable for one in self.optimizers for variable in one.variables],
             "metrics": self.metrics_variables,
+            "traces": [] if self.traces is None else self.traces.variables,
         }
         seen: set[int] = set()
         for group, variables in groups.items():
@@ -126,7 +134,8 @@ def _write(variable: Any, array: np.ndarray) -> None:
 
 def _refuse_other_shape(name: str, variable: Any, array: np.ndarray) -> None:
     shape = tuple(variable.shape)
-    shapes = [array.shape, array.shape[1:]] if name.startswith("metrics/") else [array.shape]
+    summed = name.startswith(("metrics/", "traces/"))
+    shapes = [array.shape, array.shape[1:]] if summed else [array.shape]
     if shape not in shapes:
         raise ValueError(
             f"the stored state is another method's: {name}, {variable.path}, has the shape {shape},"

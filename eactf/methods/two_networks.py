@@ -214,7 +214,7 @@ class TwoNetworks(GuessingMethod):
             return own + of_all, (logits, {"loss": own + of_all, **parts})
 
         logits, parts = self.minimize_own(objective, batch.share)
-        return self.report(batch, logits, parts)
+        return self.figures(batch, logits, parts)
 
     def guessing_step(self, data: Any) -> Mapping[str, Tensor]:
         """A step on kept labels, and on guesses of the images whose labels were set aside."""
@@ -232,7 +232,7 @@ class TwoNetworks(GuessingMethod):
             return loss, (logits, {"loss": own + of_all + guessed, **parts, **more})
 
         logits, parts = self.minimize_own(objective, share)
-        return self.report(batch, logits, parts)
+        return self.figures(batch, logits, parts)
 
     def kept_terms(
         self, images: Tensor, batch: Batch, weights: Tensor | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eactf.errors import DataError
+from eactf.noise.believed import believed
 from eactf.noise.gain_by_chance import gain_by_chance
 from eactf.noise.interval import MODEL_ERROR, noise_interval
 from eactf.noise.latent import LatentFit, LatentModel
@@ -29,9 +30,6 @@ _BEYOND_CHANCE, _MAYBE_CHANCE = 5.0, 2.0
 """Deviations beyond the gain by chance from which the reading by pairs is taken, and from which it
 stays possible. As far as four are reached by even noise: no model of a network's habits is right.
 """
-
-_LEAST_NOISE = 0.05
-"""Suspects are looked for as if at least so many labels were wrong."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def estimate_noise(probabilities: np.ndarray, given: np.ndarray) -> NoiseEstimat
     if other_open:
         low = min(low, max(other.rate - MODEL_ERROR, 0.0))
         high = max(high, min(other.rate + MODEL_ERROR, 1.0))
-    true = _with_given(chosen, given)
+    true = believed(even, by_pair, given)
     likely = true.argmax(axis=1)
     return NoiseEstimate(
         rate=chosen.rate,
@@ -161,16 +159,6 @@ def _demanded(more: int, deviations: float) -> float:
     freedom; that it passes its mean by three deviations happens once in a thousand times.
     """
     return float(0.5 * (more + deviations * (2.0 * more) ** 0.5))
-
-
-def _with_given(fit: LatentFit, given: np.ndarray) -> np.ndarray:
-    """The probability of each true class, the given label known, `(n, classes)`.
-
-    Every mistake is held possible: of labels that read as clean, people err on the hard ones still.
-    """
-    noise = np.maximum(fit.noise, _LEAST_NOISE / (len(fit.noise) - 1))
-    true = fit.prior * noise[:, given].T
-    return np.asarray(true / true.sum(axis=1, keepdims=True))
 
 
 def _log_odds(true: np.ndarray, likely: np.ndarray, given: np.ndarray) -> np.ndarray:

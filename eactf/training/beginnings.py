@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eactf import __version__
+from eactf.errors import UsageError
 from eactf.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from eactf.recipe import Recipe, ResolvedRecipe
 
-__all__ = ["FORM", "FREE_KEYS", "PATHS", "as_started", "plain_values", "write_run_file"]
+__all__ = [
+    "FORM",
+    "FREE_KEYS",
+    "PATHS",
+    "as_started",
+    "located",
+    "plain_values",
+    "recipe_of_run",
+    "write_run_file",
+]
 
 FORM = 1
 """The form of a run's folder; raised when it can no longer be taken up as an older one was."""
@@ -57,6 +68,35 @@ def as_started(values: Mapping[str, Any], started_in: str) -> dict[str, str]:
         for key, path in named.items()
         if path is not None and not Path(path).is_absolute()
     }
+
+
+def located(resolved: ResolvedRecipe, about: Mapping[str, Any]) -> ResolvedRecipe:
+    """The recipe with its files where they lay at the start, seen from here.
+
+    `about` is what the run's `run.json` holds.
+    """
+    recipe = resolved.recipe
+    for key, path in as_started(plain_values(recipe), about["started_in"]).items():
+        section, name = key.split(".")
+        changed = getattr(recipe, section).model_copy(update={name: path})
+        recipe = recipe.model_copy(update={section: changed})
+    return replace(resolved, recipe=recipe)
+
+
+def recipe_of_run(folder: Path) -> ResolvedRecipe:
+    """The recipe of the run in `folder`, its files where they lay when the run began.
+
+    Raises `UsageError` where an older version wrote the folder, which does not say where that was.
+    """
+    from eactf.recipe import load_recipe
+
+    about = RunFolder(folder).read_json("run.json")
+    if "started_in" not in about:
+        raise UsageError(
+            f"{folder} is of an older version of eactf and says nothing of where its data lay",
+            hint="audit the data itself: eactf audit DATA",
+        )
+    return located(load_recipe(str(folder / "recipe.yaml")), about)
 
 
 def _plain(value: object) -> Any:

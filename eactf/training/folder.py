@@ -11,7 +11,9 @@
       samples.csv         every image of the data: trained on, held out, or not used
       division.csv        how likely clean two networks take each label to be, and what they keep
       judged.jsonl        recalls and confusion matrix of every epoch, with report.every_epoch
-      scores.csv          SCN's importance or RUL's uncertainty of each training image
+      scores.csv          of each training image its mean loss and margin, how often it was
+                          predicted as given, and SCN's importance or RUL's uncertainty
+      traces.npz          the same with every class's mean probability, for `eactf audit`
       data.json           where the data came from, how many images, and a hash of all of them
       noise.json          its SHA-256, the noise's kind, requested and realised rate
       metrics.jsonl       one JSON object an epoch

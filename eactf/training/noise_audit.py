@@ -16,6 +16,7 @@ from eactf.noise.advice import Advice, ByPeople, advise
 from eactf.noise.checked_rate import CheckedRate
 from eactf.noise.estimate import LEAST_SAMPLES, NoiseEstimate, estimate_noise
 from eactf.noise.panel import PanelReading, panel_reading
+from eactf.noise.ranking import Ranking, rank
 from eactf.noise.suspects import suspect_rows
 from eactf.packed.records import Dataset, Samples
 from eactf.training.out_of_fold import Progress, QuickPlan, out_of_fold, quick_plan
@@ -49,6 +50,7 @@ class NoiseAudit:
     split: str
     plan: QuickPlan
     estimate: NoiseEstimate
+    ranking: Ranking
     advice: Advice
     seconds: float
     true_rate: float | None
@@ -79,8 +81,8 @@ class NoiseAudit:
         return None
 
     def suspects(self, limit: int | None = None) -> list[dict[str, object]]:
-        """The worst suspects, by the keys of `data.noise.suspects.HEADER`."""
-        return suspect_rows(self.estimate, self.samples, self.class_names, self.split, limit)
+        """The worst suspects, by the keys of `noise.suspects.HEADER`."""
+        return suspect_rows(self.ranking, self.samples, self.class_names, self.split, limit)
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` tells: the first hundred suspects, all figures.
@@ -108,7 +110,7 @@ class NoiseAudit:
             "matrix": np.round(found.counts, 2).tolist(),
             "noise_matrix": np.round(found.noise, 5).tolist(),
             "suspects": self.suspects(_SUSPECTS),
-            "suspects_in_all": len(found.suspects()),
+            "suspects_in_all": len(self.ranking.suspects()),
             "advice": self.advice.as_dict(),
             "samples": len(self.samples),
             "split": self.split,
@@ -190,6 +192,7 @@ def audit_noise(
         split=split,
         plan=plan,
         estimate=estimate,
+        ranking=rank(estimate.probability, part.given),
         advice=advise(estimate, class_names, len(part)),
         seconds=time.perf_counter() - begun,
         true_rate=rate,

@@ -17,7 +17,7 @@ from eactf.suggestions import command_line
 from eactf.training.beginnings import (
     FORM,
     FREE_KEYS,
-    as_started,
+    located,
     plain_values,
     write_run_file,
 )
@@ -79,12 +79,12 @@ def _taken_up(
         return RunResult(folder.path, result)
     limit = resolved.recipe.train.stop_after
     interrupts = Interrupts(None if limit is None else seconds_of(limit))
-    located = _located(resolved, about)
-    data = prepare_data(located.recipe, looked_through=located.looked_through)
+    as_begun = located(resolved, about)
+    data = prepare_data(as_begun.recipe, looked_through=as_begun.looked_through)
     _refuse_other_data(folder, data)
-    workers = join(cluster, located.recipe, data, stands=_standing(folder, state))
+    workers = join(cluster, as_begun.recipe, data, stands=_standing(folder, state))
     with workers.watched():
-        session = open_session(located.recipe, data, workers)
+        session = open_session(as_begun.recipe, data, workers)
     refuse_if_too_large(session)
     if not workers.leads:
         chiefs_folder(workers, folder.path)
@@ -158,16 +158,6 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
             yield f"{key} = {new}, the run has {old}"
         elif int(new) < int(old):
             yield f"{key} = {new}, the run has {old}: only upwards"
-
-
-def _located(resolved: ResolvedRecipe, about: dict[str, Any]) -> ResolvedRecipe:
-    """The recipe with its files where they lay at the start, seen from here."""
-    recipe = resolved.recipe
-    for key, path in as_started(plain_values(recipe), about["started_in"]).items():
-        section, name = key.split(".")
-        changed = getattr(recipe, section).model_copy(update={name: path})
-        recipe = recipe.model_copy(update={section: changed})
-    return replace(resolved, recipe=recipe)
 
 
 def _refuse_other_data(folder: RunFolder, data: PreparedData) -> None:

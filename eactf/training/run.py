@@ -27,7 +27,7 @@ from eactf.training.interrupts import Interrupts
 from eactf.training.judging import judge
 from eactf.training.memory import refuse_if_too_large
 from eactf.training.run_state import RunState
-from eactf.training.samples import write_relabels, write_scores
+from eactf.training.samples import shown_of_samples, write_relabels, write_scores
 from eactf.training.session import Session, open_session
 from eactf.training.strategy import describe_devices
 from eactf.training.summary import announce, noise_summary, show_result
@@ -98,10 +98,11 @@ def carry_out(
         with interrupts, session.workers.watched(), console.telling_warnings():
             fitting = Fitting(session, folder, state, interrupts, stored)
             fitting.run()
+            shown = shown_of_samples(session)
             if session.workers.leads:
                 with writing(folder.path):
                     write_relabels(folder, session)
-                    write_scores(folder, session)
+                    write_scores(folder, session, shown)
             fitting.save_classifier()
             result = judge(session, folder, state, fitting.guard)
         folder.write_json("result.json", result)

@@ -248,6 +248,7 @@ def open_session(recipe: Recipe, data: PreparedData, workers: Workers = ALONE) -
             metrics=["accuracy", MacroRecall(classes), LowestRecall(classes)],
             jit_compile=recipe.train.xla,
         )
+        method.follow(data.train.ids)
     session = Session(recipe, data, strategy, form, statistics, weights, method, workers)
     training_labels(method, data.train)  # raises before a folder is made
     if isinstance(method, PlannedMethod):

@@ -65,7 +65,7 @@ def test_a_class_with_too_few_samples_is_named_and_not_judged(answered):
     assert event["unjudged"] == {"rare": 4}
     assert event["samples"] == 110
     assert event["per_class"]["rare"] is None
-    assert "rare" not in {row["given"] for row in suspects}
+    assert "rare" not in {row["given_label"] for row in suspects}
 
 
 def test_the_suspects_are_written_worst_first_with_their_names(answered):
@@ -74,9 +74,11 @@ def test_the_suspects_are_written_worst_first_with_their_names(answered):
     scores = [float(row["score"]) for row in suspects]
     assert scores == sorted(scores, reverse=True)
     for row in suspects:
-        assert row["name"] == f"face_{int(row['id']):03d}.png"
+        assert row["filepath"] == f"face_{int(row['id']):03d}.png"
         assert row["split"] == "train"
-        assert row["given"] != row["likely"]
+        assert row["given_label"] != row["predicted_label"]
+        assert row["is_label_issue"] == "True"
+        assert float(row["label_score"]) < 0.5 < float(row["mistakenness"])
 
 
 def test_the_expected_time_is_told_while_it_trains(answered):

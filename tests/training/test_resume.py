@@ -80,7 +80,7 @@ def assert_same_run(folder, other):
     assert result_of(folder) == result_of(other)
     for name in ("metrics.jsonl", "history.csv", "recipe.yaml", "samples.csv"):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
-    for name in ("relabels.csv", "scores.csv", "division.csv", "judged.jsonl"):
+    for name in ("relabels.csv", "scores.csv", "traces.npz", "division.csv", "judged.jsonl"):
         assert (folder / name).exists() == (other / name).exists()
         if (folder / name).exists():
             assert (folder / name).read_bytes() == (other / name).read_bytes(), name

@@ -16,6 +16,8 @@ __all__ = ["data"]
         "pack": "Pack labelled images into one HDF5 file.",
         "check": "Find what is wrong with a data set.",
         "noise": "Estimate how many labels are wrong, and which.",
+        "apply": "Make new data of decisions on its labels.",
+        "undo": "Make again what 'data apply' was given.",
         "list": "List the published data sets that can be packed by name.",
     },
 )

@@ -120,7 +120,7 @@ def _show_remarks(audit: NoiseAudit) -> None:
 
 
 def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
-    total = len(audit.estimate.suspects())
+    total = len(audit.ranking.suspects())
     if not total:
         console.say("\nno label is doubtful")
         return
@@ -131,11 +131,11 @@ def _show_suspects(audit: NoiseAudit, output: Path | None) -> None:
         ["image", "given", "likely", "p(given)", "p(likely)"],
         [
             [
-                suspect["name"] or f"id {suspect['id']}",
-                suspect["given"],
-                suspect["likely"],
+                suspect["filepath"] or f"id {suspect['id']}",
+                suspect["given_label"],
+                suspect["predicted_label"],
                 f"{suspect['p_given']:.4f}",
-                f"{suspect['p_likely']:.4f}",
+                f"{suspect['p_predicted']:.4f}",
             ]
             for suspect in audit.suspects(_SUSPECTS)
         ],

@@ -15,9 +15,9 @@ from eactf.intake.sources.options import SourceOptions
 from eactf.packed import open_packed
 from eactf.packed.layout import FORMAT
 from eactf.packed.opening import HDF5
-from eactf.packed.records import SPLITS, Samples
+from eactf.packed.records import SPLITS, Dataset, Samples
 
-__all__ = ["is_packed", "list_packed"]
+__all__ = ["is_packed", "list_dataset", "list_packed"]
 
 
 def is_packed(path: Path) -> bool:
@@ -35,7 +35,11 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
     What only some splits have is -1, NaN, zero or empty in the others.
     """
     options.refuse("a packed data set")
-    dataset = open_packed(path)
+    return list_dataset(open_packed(path), path)
+
+
+def list_dataset(dataset: Dataset, source: Path, kind: str = "packed") -> Listing:
+    """List the samples of an open data set, as `list_packed`; `source` is what it is called."""
     present = [name for name in SPLITS if name in dataset.splits]
     parts = [dataset.splits[name] for name in present]
     splits = [
@@ -50,8 +54,8 @@ def list_packed(path: Path, options: SourceOptions) -> Listing:
         return _join([pick(part) for part in parts], parts, missing)
 
     return Listing(
-        source=path,
-        kind="packed",
+        source=source,
+        kind=kind,
         class_names=dataset.class_names,
         names=_names(present, parts),
         splits=np.concatenate(splits),

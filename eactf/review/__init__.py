@@ -1,0 +1,1 @@
+"""This package is for people who look through suspect labels: a page, decisions, mended data."""
