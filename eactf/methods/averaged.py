@@ -9,10 +9,10 @@ import keras
 from keras import ops
 
 from eactf.methods.averaging import copy_variables, move_average, shrink
-from eactf.methods.base import refuse_regularizers
 from eactf.methods.batch import Batch
 from eactf.methods.erasing import CorruptingMethod
 from eactf.methods.planned import PlannedMethod
+from eactf.methods.regularizers import refuse_regularizers
 from eactf.methods.training_rows import Phase
 from eactf.methods.views import Views
 from eactf.nn.normalized_head import NormalizedHead, normalized_head

@@ -32,7 +32,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -41,18 +40,19 @@ from eactf.methods.batch import Batch, columns, pad_rows
 from eactf.methods.clock import with_clock
 from eactf.methods.faults import readable, require_labels, require_weights
 from eactf.methods.first_look import FirstLook
-from eactf.methods.following import FollowingModel
+from eactf.methods.predicting import PredictingModel
 from eactf.methods.prior import checked_prior
+from eactf.methods.regularizers import refuse_regularizers
 from eactf.methods.weights import as_sample_weights, class_weights, refuse_integer_weights
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
 
-__all__ = ["Batch", "Method", "refuse_regularizers"]
+__all__ = ["Batch", "Method"]
 
 Tensor = Any
 
 
-class Method(FollowingModel):
+class Method(PredictingModel):
     """A classifier in training.
 
     `classifier` is a functional Keras model that ends in global average pooling and a dense layer
@@ -87,11 +87,6 @@ class Method(FollowingModel):
 
     views: int = 1
     """How many images a sample becomes in a step."""
-
-    gives: str = ""
-    """What `predict` gives instead of logits, within `predict_other`."""
-
-    predict_function: Any
 
     def __init__(
         self,
@@ -219,26 +214,6 @@ class Method(FollowingModel):
         total = ops.sum(batch.weights)
         loss = ops.divide_no_nan(ops.sum(values * batch.weights), total)
         return self.figures(batch, logits, {"loss": loss}, total)
-
-    def predict_step(self, data: Any) -> Tensor:
-        images = data[0] if isinstance(data, tuple) else data
-        images, count = self._without_empty(images)
-        return self(images, training=False)[:count]
-
-    def predict_other(self, what: str, *arguments: Any, **settings: Any) -> np.ndarray:
-        """As `predict`, of something else than logits: `predict_step` asks `gives` what.
-
-        The function that Keras has built for each is kept.
-        """
-        kept = f"_predict_function_of_{what}"
-        ordinary, self.predict_function = self.predict_function, getattr(self, kept, None)
-        self.gives = what
-        try:
-            return np.asarray(self.predict(*arguments, **settings))
-        finally:
-            self.gives = ""
-            setattr(self, kept, self.predict_function)
-            self.predict_function = ordinary
 
     # The seam.
 
@@ -432,22 +407,3 @@ class Method(FollowingModel):
 
     def _is_logged(self, name: str, parts: Mapping[str, Tensor]) -> bool:
         return name in parts or (name != "loss" and name not in self.part_trackers)
-
-
-def refuse_regularizers(classifier: keras.Model) -> None:
-    """`ValueError`, naming the layer, where a classifier has losses that no method would add.
-
-    A method's loss is its own: what `kernel_regularizer` and the like ask for would be dropped.
-    """
-    for layer in classifier._flatten_layers(include_self=False):
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        weights = [v.name for v in own if getattr(v, "regularizer", None) is not None]
-        if layer.activity_regularizer is not None:
-            weights.append("output")
-        if weights:
-            raise ValueError(
-                f"layer '{layer.name}' of the classifier has a regularizer on its {weights[0]}, "
-                "which is not added to a method's loss. Build the layer without it and decay the "
-                "weights in the optimizer: L2(x) is eactf.optimizers.Adam or SGD with "
-                "coupled_weight_decay=2*x, for every weight"
-            )

@@ -19,10 +19,10 @@ from keras import ops
 
 from eactf import losses
 from eactf.methods.arguments import check_arguments
-from eactf.methods.base import refuse_regularizers
 from eactf.methods.batch import Batch, pad_rows
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.faults import require_labels
+from eactf.methods.regularizers import refuse_regularizers
 from eactf.methods.tasks import checked_task_weights, tasks_of
 from eactf.methods.views import Erasing, Views
 from eactf.nn.dropout import drop

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from eactf.methods.base import refuse_regularizers
 from eactf.methods.erasing import OneViewMethod
+from eactf.methods.regularizers import refuse_regularizers
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows

@@ -18,8 +18,9 @@ from keras import layers, ops
 
 from eactf import losses
 from eactf.methods.arguments import check_arguments
-from eactf.methods.base import Batch, refuse_regularizers
+from eactf.methods.base import Batch
 from eactf.methods.erasing import OneViewMethod
+from eactf.methods.regularizers import refuse_regularizers
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.counter_random import uniform

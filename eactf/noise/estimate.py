@@ -71,6 +71,11 @@ class NoiseEstimate:
         return np.asarray(rows[np.argsort(-self.score[rows], kind="stable")])
 
     @property
+    def highest(self) -> float:
+        """The highest rate that is possible where mistakes fall on hard images, as people's do."""
+        return max(self.high, self.disagreement)
+
+    @property
     def tells(self) -> bool:
         """Whether the interval is narrow enough to act on (30 points)."""
         return self.high - self.low <= 0.3

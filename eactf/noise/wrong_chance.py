@@ -34,11 +34,9 @@ class WrongChance:
     def __init__(self, probabilities: np.ndarray, given: np.ndarray) -> None:
         own = np.clip(probabilities[np.arange(len(given)), given], _LEAST, 1 - _LEAST)
         contradiction = np.log(np.maximum(probabilities.max(axis=1), _LEAST) / own)
-        classes = np.unique(given)
-        one_hot = (given[:, None] == classes).astype(np.float64)
         measures = [_scaled(contradiction), _scaled(logit(own))]
-        self._features = np.column_stack([np.ones(len(given)), *measures, one_hot])
-        self._held = np.array([*_HELD[:3], *[_HELD[3]] * len(classes)])
+        self._given = given
+        self._measures = np.column_stack([np.ones(len(given)), *measures])
         self._before = _START + _SLOPE * contradiction
 
     def __len__(self) -> int:
@@ -50,17 +48,29 @@ class WrongChance:
         `wrong` is 1 for a wrong label, 0 for a right one, 0.5 where the person could not tell.
         Without rows it is the chance before any answer.
         """
-        weights = np.zeros(self._features.shape[1])
-        features, before = self._features[rows], self._before[rows]
-        for _ in range(_ROUNDS if len(rows) else 0):
-            chance = sigmoid(before + features @ weights)
-            spread = (features * (chance * (1 - chance))[:, None]).T @ features
-            slope = features.T @ (wrong - chance) - self._held * weights
-            step = np.linalg.solve(spread + np.diag(self._held), slope)
-            weights += np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-            if np.abs(step).max() < _CLOSE:
-                break
-        return sigmoid(self._before + self._features @ weights)
+        # A class without an answer has no weight of its own: data may have thousands of them.
+        classes, place = np.unique(self._given[rows], return_inverse=True)
+        features = np.hstack([self._measures[rows], np.eye(len(classes))[place]])
+        weights = _fitted(features, self._before[rows], wrong)
+        of_class = np.zeros(int(self._given.max()) + 1)
+        of_class[classes] = weights[3:]
+        log_odds = self._before + self._measures @ weights[:3] + of_class[self._given]
+        return sigmoid(log_odds)
+
+
+def _fitted(features: np.ndarray, before: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """The weights of greatest likelihood, held near 0, by Newton steps."""
+    held = np.array([*_HELD[:3], *[_HELD[3]] * (features.shape[1] - 3)])
+    weights = np.zeros(features.shape[1])
+    for _ in range(_ROUNDS if len(features) else 0):
+        chance = sigmoid(before + features @ weights)
+        spread = (features * (chance * (1 - chance))[:, None]).T @ features
+        slope = features.T @ (wrong - chance) - held * weights
+        step = np.linalg.solve(spread + np.diag(held), slope)
+        weights += np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+        if np.abs(step).max() < _CLOSE:
+            break
+    return weights
 
 
 def logit(chance: np.ndarray) -> np.ndarray:

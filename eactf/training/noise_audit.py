@@ -97,7 +97,7 @@ class NoiseAudit:
             "high": best.high,
             "tells": found.tells or people is not None,
             "by": "networks" if people is None else people.source,
-            "by_networks": _figures(found),
+            "by_networks": {**_figures(found), "highest": found.highest},
             "by_votes": self.by_votes and _figures(self.by_votes),
             "checked": self.checked and asdict(self.checked),
             "disagreement": found.disagreement,

@@ -25,6 +25,9 @@ __all__ = [
 GIVEN = "as given"
 """The answer for the labels that the data itself gives, against a further label set by name."""
 
+_MUCH_HIGHER = 0.2
+"""Points above the interval from which the highest share is told beside it."""
+
 _ANSWERED = {
     "clean": ("the labels are right", 0.0),
     "some": ("some labels are wrong", 0.1),
@@ -36,7 +39,8 @@ _ANSWERED = {
 class NoiseEstimate:
     """What `eactf data noise` found: share wrong with its interval, and the method it advises.
 
-    `by` says where the share comes from: `networks`, or people's checks or votes.
+    `by` says where the share comes from: `networks`, or people's checks or votes; `highest` is what
+    it may be by the networks where mistakes fall on hard images, as people's do.
     `pairs` are the most frequent mistakes as (given, likely, share of the given class). Where the
     interval is too wide to act on, `tells` is False.
     """
@@ -50,6 +54,7 @@ class NoiseEstimate:
     pairs: tuple[tuple[str, str, float], ...] = ()
     tells: bool = True
     by: str = "networks"
+    highest: float = 0.0
 
     @property
     def found(self) -> str:
@@ -59,6 +64,8 @@ class NoiseEstimate:
             return f"how many labels are wrong cannot be told ({interval})"
         if self.by != "networks":
             return f"about {self.rate:.0%} of the labels are wrong ({interval}), by {self.by}"
+        if self.highest > self.high + _MUCH_HIGHER:
+            interval += f"; up to {self.highest:.0%} if people made them"
         return f"about {self.rate:.0%} of the labels look wrong ({interval})"
 
 

@@ -140,6 +140,7 @@ def read_noise(event: Mapping[str, Any]) -> NoiseEstimate:
         settings=dict(advice.get("settings") or {}),
         text=str(advice.get("text", "")),
         by=str(event.get("by", "networks")),
+        highest=float((event.get("by_networks") or {}).get("highest", 0.0)),
         pairs=_pairs(event["matrix"], event["class_names"]) if tells else (),
         tells=tells,
     )

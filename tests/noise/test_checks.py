@@ -163,6 +163,13 @@ def test_the_chance_learns_which_classes_are_wrong():
     assert ((after > 0) & (after < 1)).all()
 
 
+def test_thousands_of_classes_take_no_more_room_than_their_labels():
+    given = np.arange(4000)
+    model = WrongChance(np.broadcast_to(0.2, (4000, 4000)), given)
+    chance = model.learned(np.arange(30), np.ones(30))
+    assert chance[:30].min() > chance[30:].max()
+
+
 def test_too_few_answers_and_gaps_between_rounds_are_refused():
     given, probabilities, wrong = population(0.3)
     with pytest.raises(ValueError, match="at least"):

@@ -40,6 +40,7 @@ def test_a_networks_habits_are_not_taken_for_wrong_labels(seed):
     assert not found.paired
     assert found.rate < 0.02
     assert found.low == 0.0
+    assert found.highest == found.disagreement
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

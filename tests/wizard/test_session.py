@@ -440,6 +440,14 @@ def test_a_share_that_people_told_says_so():
     )
 
 
+def test_a_share_that_networks_read_leaves_room_for_what_people_get_wrong():
+    event = {"rate": 0.09, "low": 0.05, "high": 0.13, "by_networks": {"highest": 0.52}}
+    event |= {"class_names": ["no", "yes"], "matrix": [[90, 30], [10, 70]]}
+    assert read_noise(event).found == (
+        "about 9% of the labels look wrong (5% to 13%; up to 52% if people made them)"
+    )
+
+
 def test_checks_that_a_person_has_begun_are_measured_with(tmp_path, options, monkeypatch):
     from eactf.checked.folder import CheckFolder
     from eactf.checked.store import CheckStore

@@ -76,7 +76,7 @@ class Checking:
                 f" these are {counted(len(samples), 'label')} of {enumerated(class_names)}",
                 hint="give the same data and options, or another folder with --checks",
             )
-        return store.probabilities
+        return store.probabilities.astype("float64")
 
     def run(self, samples: Samples, audit: NoiseAudit) -> CheckedRate | None:
         """Draw what is wanted, have the person at a terminal answer, and read the answers."""
@@ -119,7 +119,7 @@ class Checking:
             store = CheckStore(
                 ids=samples.ids,
                 given=samples.given,
-                probabilities=audit.predictions,
+                probabilities=audit.predictions.astype("float32"),
                 class_names=audit.class_names,
                 options=self.words,
             )

@@ -64,8 +64,8 @@ def _by_votes(found: PanelReading, *, beside: bool) -> str:
 def _headline(found: NoiseEstimate, *, beside: bool = False) -> tuple[str, str]:
     """The rate, and what it leaves out.
 
-    Where people err alike, networks learn it: of FER2013's labels 37 % are wrong, and this reads
-    24 %. Where far more is contradicted, the upper reading stands beside it.
+    Where people err alike, networks learn it: of FER2013's labels 37 % are wrong, and 8,000 of them
+    read as 24 %, all as 9 %. Where far more is contradicted, the upper reading stands beside it.
     """
     interval = f"between {found.low:.0%} and {found.high:.0%}"
     rate = f"\n[bold]about {found.rate:.0%} of the labels are wrong[/bold] ({interval})"

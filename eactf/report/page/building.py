@@ -110,7 +110,7 @@ def _slug(label: str, taken: set[str]) -> str:
 
 def _view(number: int, facts: RunFacts, *, look: bool, every: bool) -> View:
     if not look:
-        why = f"Its network was not looked into: the page has more than {MOST_SEEN} runs."
+        why = f"Networks are not looked into where a page has more than {MOST_SEEN} runs."
         return View(number, facts, None, why)
     from eactf.report.page.evidence import find_evidence  # TensorFlow, once it is needed
 

@@ -10,6 +10,7 @@ from subjects import finished_run
 from eactf.errors import UsageError
 from eactf.report.page.building import MOST_SEEN, make_report
 from eactf.report.page.output import Place
+from eactf.report.page.subject import MOST_SIDE_BY_SIDE
 
 
 def made(folders, tmp_path):
@@ -53,6 +54,15 @@ def test_of_many_runs_the_networks_are_not_looked_into(tmp_path):
     report, text = made(folders, tmp_path)
     assert any("more than 6 runs" in sentence for sentence in report.missing)
     assert 'id="classes"' in text
+
+
+def test_of_very_many_runs_there_is_a_table_and_no_figure_nobody_could_read(tmp_path):
+    seeds = range(MOST_SIDE_BY_SIDE + 1)
+    folders = [finished_run(tmp_path / f"run{seed}", f"seed={seed}") for seed in seeds]
+    report, text = made(folders, tmp_path)
+    assert report.count == 0
+    assert len(report.missing) == 2
+    assert "run0 and 8 other seeds" in text
 
 
 def test_a_name_that_is_html_is_text(tmp_path, without_looking):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from run_folders import write_run
 from subjects import CLASSES, finished_run
 
+from eactf.report.page.building import draw
 from eactf.report.page.facts import read_facts
+from eactf.report.page.subject import Subject, View
 
 
 def test_a_finished_run_is_read_whole(tmp_path):
@@ -39,6 +41,14 @@ def test_a_result_that_is_none_is_told_and_left_out(tmp_path):
     facts = read_facts(folder, "mine", "mine")
     assert not facts.result
     assert "is not the result of a run" in facts.missing[0]
+
+
+def test_a_result_of_before_recalls_were_counted_is_in_no_table(tmp_path):
+    facts = read_facts(write_run(tmp_path / "run", state="finished"), "mine", "mine")
+    assert facts.result
+    about = Subject((View(0, facts),))
+    assert about.finished == []
+    assert [section.anchor for section in draw(about)] == ["outcome", "curves"]
 
 
 def test_a_run_without_a_recipe_has_its_method_from_its_result(tmp_path):

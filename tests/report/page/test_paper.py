@@ -18,7 +18,7 @@ def comparison(folder, name, data, accuracies, budget="small"):
     for number, (place, accuracy) in enumerate(accuracies):
         run = folder / f"{number:016x}"
         run.mkdir(parents=True)
-        figures = {"accuracy": accuracy}
+        figures = {"accuracy": accuracy, "macro_recall": accuracy, "recalls": {"sad": accuracy}}
         sections = ("last_epoch", "mean_of_last_epochs", "best_on_validation")
         facts = {"method": "eac", "judged_on": "test", "seconds": 1.0, "epochs": 1}
         (run / "result.json").write_text(json.dumps({**facts, **dict.fromkeys(sections, figures)}))

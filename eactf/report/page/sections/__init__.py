@@ -28,8 +28,8 @@ __all__ = ["SECTIONS", "MakeSection"]
 MakeSection = Callable[[Subject], Section | None]
 
 SECTIONS: Sequence[MakeSection] = (
-    in_words,
     paper,
+    in_words,
     curves,
     confusion,
     maps,

@@ -18,7 +18,8 @@ _MOST_PAIRS = 8
 
 def confusion(subject: Subject) -> Section | None:
     """Of each finished run its confusion matrix and recalls, as its result has them."""
-    views = [view for view in subject.finished if "confusion" in view.facts.result["last_epoch"]]
+    finished = subject.finished if subject.drawn else []
+    views = [view for view in finished if "confusion" in view.facts.result["last_epoch"]]
     if not views:
         return None
     blocks: list[Block] = [_recalls(views)]
@@ -97,7 +98,7 @@ def _giving_way(view: View) -> Table:
         [f"{true} as {other}", f"{count:,}", f"{share:.1%}", back(true, other)]
         for count, true, other, share in _pairs(view)
     ]
-    columns = ["true class as predicted", "images", "of the true class", "the other way round"]
+    columns = ["true as predicted", "images", "of the true", "other way"]
     return Table(f"Where classes give way to each other, {view.label}", columns, rows)
 
 

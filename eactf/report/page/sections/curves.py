@@ -65,7 +65,7 @@ def phases(recipe: Recipe) -> list[Phase]:
 
 def curves(subject: Subject) -> Section | None:
     """Curves of every run that has a log."""
-    views = [view for view in subject.views if view.facts.epochs]
+    views = [view for view in subject.drawn if view.facts.epochs]
     if not views:
         return None
     figures = [
@@ -160,6 +160,9 @@ def _figure(
             )
         _shade(drawn.axes, views)
         drawn.axes.set(xlabel="epoch", ylabel="percent" if percent else "")
+        drawn.axes.xaxis.get_major_locator().set_params(integer=True)
+        if percent:
+            drawn.axes.set_ylim(0.0, max(5.0, drawn.axes.get_ylim()[1]))
         if len(found) > _MOST_INSIDE:
             drawn.canvas.legend(loc="outside lower center", ncols=2)
         elif len(found) > 1:

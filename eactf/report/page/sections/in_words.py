@@ -8,7 +8,7 @@ from typing import Any
 from eactf.evaluation.words import accuracy_of_images, lowest_with_classes, without_images
 from eactf.recipe import Recipe
 from eactf.report.page.blocks import Section, Table
-from eactf.report.page.subject import Subject, View
+from eactf.report.page.subject import MOST_SIDE_BY_SIDE, Subject, View
 from eactf.report.table import BASELINE, Runs, tabulate
 from eactf.wording import counted, format_duration
 
@@ -29,13 +29,23 @@ def in_words(subject: Subject) -> Section:
         tables.append(_figures(subject))
         notes = tabulate([_runs([view]) for view in subject.finished]).notes()
         paragraphs.append(f"Figures of the table: {'; '.join(notes[:2])}.")
-    missing = [
-        f"{view.label}: {sentence}"
-        for view in subject.views
-        for sentence in (*view.facts.missing, view.why_not)
-        if sentence
-    ]
-    return Section("outcome", "In words", paragraphs, tables, missing)
+    return Section("outcome", "In words", paragraphs, tables, list(_missing(subject)))
+
+
+def _missing(subject: Subject) -> Iterator[str]:
+    """What could not be shown; of many runs what they share is told once."""
+    for view in subject.views:
+        yield from (f"{view.label}: {sentence}" for sentence in view.facts.missing)
+    reasons = {view.why_not for view in subject.views}
+    if len(reasons) == 1 and len(subject.views) > 1:
+        yield from (f"All runs: {reason}" for reason in reasons if reason)
+    else:
+        yield from (f"{view.label}: {view.why_not}" for view in subject.views if view.why_not)
+    if len(subject.views) > MOST_SIDE_BY_SIDE:
+        yield (
+            f"Curves and confusion matrices are drawn of at most {MOST_SIDE_BY_SIDE} runs. Give "
+            "fewer runs by name: eactf report RUN RUN."
+        )
 
 
 def _in_common(subject: Subject) -> Iterator[str]:
