@@ -21,6 +21,7 @@ from eactf.report.page.sections.maps import maps
 from eactf.report.page.sections.paper import paper
 from eactf.report.page.sections.robustness import robustness
 from eactf.report.page.sections.sample_scores import sample_scores
+from eactf.report.page.sections.suspects import suspects
 from eactf.report.page.subject import Subject
 
 __all__ = ["SECTIONS", "MakeSection"]
@@ -37,6 +38,7 @@ SECTIONS: Sequence[MakeSection] = (
     consistency,
     losses,
     sample_scores,
+    suspects,
     features,
     calibration,
     robustness,
