@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eactf import console
 from eactf.errors import EactfError, UsageError
+from eactf.foreign import reason_of
 from eactf.report.page.blocks import Section
 from eactf.report.page.facts import RunFacts, read_facts
 from eactf.report.page.output import Place
@@ -87,7 +89,8 @@ def _named_runs(folders: Sequence[Path]) -> list[tuple[Path, str]]:
             found.append((run, _row_name(index.get(run.name)) or run.name))
     if len({folder.resolve() for folder, _ in found}) < len(found):
         raise UsageError("a run is named twice", hint="name each once")
-    return found
+    counts = Counter(label for _, label in found)
+    return [(folder, label if counts[label] == 1 else str(folder)) for folder, label in found]
 
 
 def _row_name(entry: object) -> str:
@@ -117,8 +120,9 @@ def _view(number: int, facts: RunFacts, *, look: bool, every: bool) -> View:
     console.say(f"looking at {facts.folder}", markup=False)
     try:
         return View(number, facts, find_evidence(facts, every=every))
-    except EactfError as reason:
-        why = f"There is nothing of single images to show: {reason.message}."
+    except (EactfError, OSError) as reason:
+        told = reason.message if isinstance(reason, EactfError) else reason_of(reason)
+        why = f"There is nothing of single images to show: {told}."
         return View(number, facts, None, why)
 
 

@@ -26,9 +26,9 @@ def without_looking(monkeypatch):
 
 def test_runs_of_one_name_have_files_of_their_own(tmp_path, without_looking):
     folders = [finished_run(tmp_path / place / "run !") for place in ("a", "b")]
-    report, _ = made(folders, tmp_path)
-    names = {path.stem for path in report.figures.glob("confusion-*.png")}
-    assert names == {"confusion-run", "confusion-run-2"}
+    report, text = made(folders, tmp_path)
+    assert len(list(report.figures.glob("confusion-*.png"))) == 2
+    assert all(str(folder) in text for folder in folders)
 
 
 def test_the_runs_of_a_comparison_go_by_their_rows(tmp_path, without_looking):
