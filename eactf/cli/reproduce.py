@@ -150,6 +150,8 @@ def _show_settled(work: Work, data: TableData, outcomes: Sequence[Outcome]) -> N
     from eactf.report.curves import settled
 
     names = work.table.settles
+    if not names:
+        return
     last = max((_last_epochs(outcome) for outcome in outcomes), default=1)
     found = settled(outcomes, list(names), last)
     if not found:

@@ -27,6 +27,8 @@ FILES = {
     "noise.json",
     "metrics.jsonl",
     "history.csv",
+    "scores.csv",
+    "traces.npz",
     "checkpoints/last.npz",
     "checkpoints/best.npz",
     "model.keras",
