@@ -21,7 +21,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -39,11 +39,8 @@ from eactf.noise.machine_values import label_by_machine
 from eactf.packed.records import Samples
 from eactf.report.table import markdown_table
 
-SIZE, TRAIN, VALIDATION, TEST, DIFFICULTY = 32, 4000, 1000, 2000, 0.5
+SIZE, VALIDATION, TEST, DIFFICULTY = 32, 1000, 2000, 0.5
 WIDTH, NOISE, DROPOUT, BATCH, RATE = 1 / 8, 16, 0.2, 64, 5e-4
-EPOCHS, START = 20, 12
-"""The joint law counts in the epochs from START on; before, its method is the multi-task one."""
-
 WRONG = 0.35
 """The share of wrong labels, which Co-teaching is told: the machine's."""
 
@@ -55,7 +52,8 @@ VALUES = {"affect": AFFECT}
 Labels = dict[str, np.ndarray]
 Faces = Mapping[str, Samples]
 Record = dict[str, Any]
-Done = dict[tuple[str, int], Record]
+Done = dict[tuple[str, str, int], Record]
+Wanted = Sequence[tuple[str, str]]
 
 ALONE = ("Co-teaching, classes alone", "cross-entropy, classes alone", "multi-task on clean labels")
 WEIGHTS = {"multi-task": 0.0} | {
@@ -64,21 +62,43 @@ WEIGHTS = {"multi-task": 0.0} | {
 METHODS = (*ALONE, *WEIGHTS)
 
 
+class Form(NamedTuple):
+    """How many faces are trained on for how long, and how often that is judged.
+
+    The joint law counts in the epochs from `start` on; before, its method is the multi-task one.
+    """
+
+    faces: int
+    start: int
+    epochs: int
+    every: int
+
+
+FORMS = {"many": Form(4000, 12, 20, 1), "few": Form(1000, 40, 80, 4)}
+"""Those of few faces are shown to the network so often that it learns wrong labels by heart."""
+
+
 def main() -> None:
     options = parse_options()
     seeds = options.seed or [0]
     if not options.table:
         for seed in seeds:
             add_cells(options, seed)
-    console.say(table(records(options.file), seeds, options.split))
+    done = records(options.file)
+    for form in options.form or ["many"]:
+        console.say(table({key[1:]: one for key, one in done.items() if key[0] == form}, seeds))
 
 
 def add_cells(options: argparse.Namespace, seed: int) -> None:
     """Train what the file has not yet of a seed."""
     done = records(options.file)
-    wanted = [name for name in options.only or METHODS if (name, seed) not in done]
-    faces = splits(seed)
-    for record in trained(wanted, faces, seed):
+    wanted = [
+        (form, name)
+        for form in options.form or ["many"]
+        for name in options.only or METHODS
+        if (form, name, seed) not in done
+    ]
+    for record in trained(wanted, seed):
         with options.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**record, "seed": seed}) + "\n")
 
@@ -87,8 +107,8 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="JSON lines, to which each finished cell is added")
     parser.add_argument("--seed", type=int, action="append", help="0 by default; several times")
+    parser.add_argument("--form", action="append", choices=list(FORMS), help="many by default")
     parser.add_argument("--only", action="append", choices=METHODS)
-    parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--table", action="store_true", help="train nothing, show what is there")
     return parser.parse_args()
 
@@ -96,23 +116,29 @@ def parse_options() -> argparse.Namespace:
 def records(file: Path) -> Done:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     found = [json.loads(line) for line in lines]
-    return {(record["name"], record["seed"]): record for record in found}
+    return {(one["form"], one["name"], one["seed"]): one for one in found}
 
 
-def trained(wanted: Sequence[str], faces: Faces, seed: int) -> Iterator[Record]:
-    """The cells that are wanted, as they are finished."""
-    for name in [name for name in wanted if name in ALONE]:
-        yield trained_alone(name, faces, seed)
-    weights = [name for name in wanted if name in WEIGHTS]
-    if weights:
-        yield from trained_with_weights(weights, faces, seed)
+def trained(wanted: Wanted, seed: int) -> Iterator[Record]:
+    """The cells that are wanted, forms and names, as they are finished."""
+    for form, name in wanted:
+        if name in ALONE:
+            yield {"form": form, **trained_alone(name, FORMS[form], seed)}
+    weighed = [(form, name) for form, name in wanted if name in WEIGHTS]
+    if weighed:
+        yield from trained_with_weights(weighed, seed)
 
 
-def trained_alone(name: str, faces: Faces, seed: int) -> Record:
+def trained_alone(name: str, form: Form, seed: int) -> Record:
+    faces = splits(seed, form)
     labels = labels_of(faces["train"], clean="clean" in name)
     if "Co-teaching" in name:
         model: Method = eactf.CoTeaching(
-            pooled(network(seed), seed), forget_rate=WRONG, flip_probability=0.5, seed=seed
+            pooled(network(seed), seed),
+            forget_rate=WRONG,
+            gradual=form.epochs // 2,
+            flip_probability=0.5,
+            seed=seed,
         )
         labels = labels["expression"]
     else:
@@ -121,48 +147,48 @@ def trained_alone(name: str, faces: Faces, seed: int) -> Record:
             network(seed), values=VALUES, task_weights={"affect": affect}, seed=seed
         )
     model.compile(optimizer=eactf.optimizers.Adam(RATE))
-    told = Told(name, faces)
-    fit(model, faces["train"], labels, seed, 0, EPOCHS, told)
+    told = Told(name, faces, form.every)
+    fit(model, faces["train"], labels, seed, range(form.epochs), told)
     return record_of(name, model, faces, told.epochs)
 
 
-def trained_with_weights(names: Sequence[str], faces: Faces, seed: int) -> Iterator[Record]:
+def trained_with_weights(wanted: Wanted, seed: int) -> Iterator[Record]:
     """The multi-task network and the joint method's: one start, and from it each weight's epochs.
 
-    Until START they are one training, and with a weight that is a variable one graph as well.
+    Until the joint law counts they are one training, and with a weight that is a variable one
+    graph as well, which takes longer to make than an epoch.
     """
-    labels = labels_of(faces["train"], clean=False)
-    model = eactf.JointDistribution(
-        network(seed), values=VALUES, adversarial_start=START, seed=seed
-    )
+    model = eactf.JointDistribution(network(seed), values=VALUES, seed=seed)
     model.compile(optimizer=eactf.optimizers.Adam(RATE))
     weight = tf.Variable(0.0)
     model.joint_weight = weight
-    begun = Told("start", faces)
-    fit(model, faces["train"], labels, seed, 0, START, begun)
-    state = model.state()
-    for name in names:
-        model.restore(state)
-        weight.assign(WEIGHTS[name])
-        told = Told(name, faces)
-        fit(model, faces["train"], labels, seed, START, EPOCHS, told)
-        yield record_of(name, model, faces, begun.epochs + told.epochs)
+    at_first = model.state()
+    for kind in dict.fromkeys(form for form, _ in wanted):
+        form, faces = FORMS[kind], splits(seed, FORMS[kind])
+        labels = labels_of(faces["train"], clean=False)
+        model.restore(at_first)
+        weight.assign(0.0)
+        begun = Told("start", faces, form.every)
+        fit(model, faces["train"], labels, seed, range(form.start), begun)
+        state = model.state()
+        for name in [name for own, name in wanted if own == kind]:
+            model.restore(state)
+            weight.assign(WEIGHTS[name])
+            told = Told(name, faces, form.every)
+            fit(model, faces["train"], labels, seed, range(form.start, form.epochs), told)
+            yield {"form": kind, **record_of(name, model, faces, begun.epochs + told.epochs)}
 
 
-def fit(
-    model: Method, samples: Samples, labels: Any, seed: int, first: int, last: int, told: Told
-) -> None:
-    """Train the epochs from `first` on, those before `last`."""
-    form = ImageForm(SIZE, 1)
+def fit(model: Method, samples: Samples, labels: Any, seed: int, epochs: range, told: Told) -> None:
+    form, first = ImageForm(SIZE, 1), epochs.start
     data = training_batches(
         samples, form, batch_size=BATCH, seed=seed, first_epoch=first, labels=labels
     )
-    steps = steps_per_epoch(TRAIN, BATCH)
     model.fit(
         data,
         initial_epoch=first,
-        epochs=last,
-        steps_per_epoch=steps,
+        epochs=epochs.stop,
+        steps_per_epoch=steps_per_epoch(len(samples), BATCH),
         callbacks=[told],
         verbose=0,
     )
@@ -178,20 +204,21 @@ def record_of(name: str, model: Method, faces: Faces, epochs: Sequence[Record]) 
     }
 
 
-def splits(seed: int) -> Faces:
-    """Drawn faces of one seed, all labelled by the machine too."""
+def splits(seed: int, form: Form) -> Faces:
+    """Drawn faces of one seed, all labelled by the machine too; forms differ in training faces."""
     drawn = drawn_face_dataset(
-        train=TRAIN,
+        train=max(one.faces for one in FORMS.values()),
         validation=VALIDATION,
         test=TEST,
         size=SIZE,
         seed=seed,
         difficulty=DIFFICULTY,
     )
-    return {
+    found = {
         name: label_by_machine(samples, drawn.class_names, seed=seed)
         for name, samples in drawn.splits.items()
     }
+    return {**found, "train": found["train"].take(np.arange(form.faces))}
 
 
 def labels_of(samples: Samples, *, clean: bool) -> Labels:
@@ -231,20 +258,22 @@ def pooled(encoder: keras.Model, seed: int) -> keras.Model:
 class Told(keras.callbacks.Callback):
     """What each epoch came to, on splits whose true labels are known."""
 
-    def __init__(self, name: str, faces: Mapping[str, Samples]) -> None:
+    def __init__(self, name: str, faces: Faces, every: int) -> None:
         super().__init__()
-        self.name, self.faces = name, faces
+        self.name, self.faces, self.every = name, faces, every
         self.epochs: list[Record] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begun = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if (epoch + 1) % self.every:
+            return
         taken = time.perf_counter() - self.begun[0], time.process_time() - self.begun[1]
         logs = {key: float(value) for key, value in (logs or {}).items()}
-        found: Record = {"seconds": taken[0], "processor_seconds": taken[1], "logs": logs}
-        for split in ("validation", "test"):
-            found[split] = judged(self.model, self.faces[split])
+        found: Record = {"epoch": epoch + 1, "seconds": taken[0], "processor_seconds": taken[1]}
+        found["logs"] = logs
+        found |= {split: judged(self.model, self.faces[split]) for split in ("validation", "test")}
         self.epochs.append(found)
         shown = {key: round(value, 3) for key, value in found["validation"].items()}
         console.say(f"{self.name}, epoch {epoch + 1}: {shown}")
@@ -283,12 +312,12 @@ def wrong_labels_learnt(model: Any, samples: Samples) -> float:
     return float(np.mean(classes == samples.labels["machine"][wrong]))
 
 
-def table(done: Done, seeds: Sequence[int], split: str) -> str:
+def table(done: Mapping[tuple[str, int], Record], seeds: Sequence[int]) -> str:
     rows = []
     for name in METHODS:
         found = [done[name, seed] for seed in seeds if (name, seed) in done]
         if found:
-            rows.append([name, str(len(found)), *line(found, split)])
+            rows.append([name, str(len(found)), *line(found)])
     machine = list(
         {seed: one["machine"] for (_, seed), one in done.items() if seed in seeds}.values()
     )
@@ -300,14 +329,14 @@ def table(done: Done, seeds: Sequence[int], split: str) -> str:
     return markdown_table(heads, [row + [""] * (len(heads) - len(row)) for row in rows])
 
 
-def line(found: Sequence[Record], split: str) -> list[str]:
+def line(found: Sequence[Record]) -> list[str]:
     """Means of the last epochs, then the epoch that validation with given labels would keep."""
-    last = [mean_of([epoch[split] for epoch in one["epochs"][-LAST:]]) for one in found]
+    last = [mean_of([epoch["test"] for epoch in one["epochs"][-LAST:]]) for one in found]
     kept = [
         max(range(len(one["epochs"])), key=lambda n: one["epochs"][n]["validation"]["on_given"])
         for one in found
     ]
-    best = [one["epochs"][n][split]["accuracy"] for one, n in zip(found, kept, strict=True)]
+    best = [one["epochs"][n]["test"]["accuracy"] for one, n in zip(found, kept, strict=True)]
     logs = [mean_of([epoch["logs"] for epoch in one["epochs"][-LAST:]]) for one in found]
     seconds = [
         statistics.median(e["processor_seconds"] for e in one["epochs"][-LAST:]) for one in found
@@ -315,7 +344,7 @@ def line(found: Sequence[Record], split: str) -> list[str]:
     return [
         *cells(last),
         spread([100 * value for value in best]),
-        ", ".join(str(n + 1) for n in kept),
+        ", ".join(str(one["epochs"][n]["epoch"]) for one, n in zip(found, kept, strict=True)),
         spread([100 * one["learnt"] for one in found]),
         *(
             spread([one[key] for one in logs], 2) if key in logs[0] else ""
