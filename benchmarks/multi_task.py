@@ -59,6 +59,10 @@ ALONE = ("Co-teaching, classes alone", "cross-entropy, classes alone", "multi-ta
 WEIGHTS = {"multi-task": 0.0} | {
     f"lambda {weight:g}": weight for weight in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 }
+WITHOUT = "lambda 0.4 without the labels' own scores"
+"""The discriminator's scores of a label alone can tell raw logits from 0 and 1 by their range."""
+
+WEIGHTS[WITHOUT] = 0.4
 METHODS = (*ALONE, *WEIGHTS)
 
 
@@ -160,8 +164,11 @@ def trained_with_weights(wanted: Wanted, seed: int) -> Iterator[Record]:
     """
     model = eactf.JointDistribution(network(seed), values=VALUES, seed=seed)
     model.compile(optimizer=eactf.optimizers.Adam(RATE))
-    weight = tf.Variable(0.0)
+    weight, own_scores = tf.Variable(0.0), tf.Variable(1.0)
     model.joint_weight = weight
+    model.score_weights = {
+        name: own_scores if name in HEADS else 1.0 for name in model.score_weights
+    }
     at_first = model.state()
     for kind in dict.fromkeys(form for form, _ in wanted):
         form, faces = FORMS[kind], splits(seed, FORMS[kind])
@@ -174,6 +181,7 @@ def trained_with_weights(wanted: Wanted, seed: int) -> Iterator[Record]:
         for name in [name for own, name in wanted if own == kind]:
             model.restore(state)
             weight.assign(WEIGHTS[name])
+            own_scores.assign(0.0 if name == WITHOUT else 1.0)
             told = Told(name, faces, form.every)
             fit(model, faces["train"], labels, seed, range(form.start, form.epochs), told)
             yield {"form": kind, **record_of(name, model, faces, begun.epochs + told.epochs)}
