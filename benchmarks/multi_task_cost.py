@@ -15,7 +15,18 @@ import statistics
 import time
 from typing import Any
 
-from multi_task import BATCH, RATE, SIZE, VALUES, WIDTH, labels_of, network, pooled, splits
+from multi_task import (
+    BATCH,
+    FORMS,
+    RATE,
+    SIZE,
+    VALUES,
+    WIDTH,
+    labels_of,
+    network,
+    pooled,
+    splits,
+)
 from step_report import quartiles
 from train_step import processor
 
@@ -36,7 +47,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    first, seconds = measured(prepared(), splits(0)["train"], options.rounds, options.steps)
+    first, seconds = measured(
+        prepared(), splits(0, FORMS["many"])["train"], options.rounds, options.steps
+    )
     console.say(f"{processor()}; {describe_kernels()}; load {load:.1f} at the start")
     console.say(
         f"{SIZE} px, width {WIDTH:g}, batch {BATCH}; processor seconds, {options.rounds} rounds"
