@@ -78,7 +78,11 @@ class Form(NamedTuple):
     every: int
 
 
-FORMS = {"many": Form(4000, 12, 20, 1), "few": Form(1000, 50, 80, 5)}
+FORMS = {
+    "many": Form(4000, 12, 20, 1),
+    "long": Form(4000, 12, 48, 2),
+    "few": Form(1000, 50, 80, 5),
+}
 """Those of few faces are shown to the network so often that it learns wrong labels by heart."""
 
 
