@@ -163,6 +163,9 @@ class ModelSettings(Section):
         description="units of the two dense layers behind the encoder, at width 64; they scale "
         "with it",
     )
+    dropout: Annotated[float, Only("backbone", "vgg16")] = Field(
+        default=0.5, ge=0, lt=1, description="share of these layers' units left out in training"
+    )
     weights: Annotated[
         str | None, Only("backbone", "resnet*"), Expected("path of a .weights.h5 file")
     ] = Field(

@@ -173,6 +173,7 @@ def _encoder(
         {**sets, **numbers},
         channels=form.channels,
         features=model.features,
+        dropout=model.dropout,
         width=model.width / _FULL_WIDTH,
         seed=seed,
         dtype=dtype,

@@ -83,7 +83,7 @@ def test_a_run_judges_numbers_by_their_concordance_and_tells_what_the_given_ones
 
 
 def test_the_whole_encoder_and_its_classifier_open_with_keras_alone(finished):
-    faces = np.repeat(some_faces(), 3, axis=-1)
+    faces = some_faces()
     outputs = keras.saving.load_model(finished / "encoder.keras").predict(faces, verbose=0)
     logits = keras.saving.load_model(finished / "model.keras").predict(faces, verbose=0)
     assert set(outputs) == {"mean", "log_variance", "expression", "affect"}
@@ -95,7 +95,7 @@ def test_the_figures_are_those_of_the_encoder_that_is_kept(finished, made):
     from eactf.data.prepare import prepare_data
 
     test = prepare_data(made(*MULTI_TASK).recipe).test
-    faces = np.repeat(test.images, 3, axis=-1)
+    faces = test.images
     outputs = keras.saving.load_model(finished / "encoder.keras").predict(faces, verbose=0)
     judged = json.loads((finished / "result.json").read_text())["last_epoch"]
     for place, name in enumerate(("valence", "arousal")):
