@@ -13,6 +13,7 @@ import numpy as np
 
 from eactf.errors import DataError
 from eactf.files import write_text
+from eactf.foreign import reason_of
 from eactf.intake.sources.manifest.tables import open_table
 from eactf.wording import enumerated
 
@@ -115,7 +116,7 @@ class AnswerTable:
                 text = row["answer"]
                 found[number - 1] = read_answer(text, class_names) if text else ""
             except ValueError as error:
-                problems.append(f"number {number}: answer {row['answer']!r}, {error}")
+                problems.append(f"number {number}: answer {row['answer']!r}, {reason_of(error)}")
         _refuse(self.path, problems)
         return found
 

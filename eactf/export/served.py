@@ -19,6 +19,7 @@ from eactf.errors import UsageError
 from eactf.evaluation.storage import StoredClassifier
 from eactf.export.convertible import in_float32, normalization_of, with_constants
 from eactf.export.form import ExportForm
+from eactf.foreign import reason_of
 from eactf.nn.classifier import open_classifier
 from eactf.suggestions import command_line
 
@@ -137,7 +138,8 @@ def _features(
         opened = open_classifier(classifier)
     except ValueError as reason:
         raise UsageError(
-            f"{stored.path} has no class activation maps: {reason}", hint=_way_out(stored, form)
+            f"{stored.path} has no class activation maps: {reason_of(reason)}",
+            hint=_way_out(stored, form),
         ) from None
     return opened.features, ops.convert_to_numpy(opened.head.kernel)
 

@@ -236,10 +236,10 @@ def test_orders_are_functions_of_seed_epoch_and_network():
 class Counting(eactf.DivideMix):
     """Counts how often the step of each network and kind is traced."""
 
-    traces = ()
+    traced = ()
 
     def train_step(self, data):
-        self.traces = (*self.traces, (self.trained, isinstance(data[0], tuple)))
+        self.traced = (*self.traced, (self.trained, isinstance(data[0], tuple)))
         return super().train_step(data)
 
 
@@ -255,7 +255,7 @@ def test_no_step_is_traced_twice_whatever_is_kept():
             model.division.kept[:, 0] = True
             model.division.kept[:, 1] = np.arange(61) < 8
     assert len(sizes) > 3
-    assert sorted(model.traces) == [(number, kind) for number in (0, 1) for kind in (False, True)]
+    assert sorted(model.traced) == [(number, kind) for number in (0, 1) for kind in (False, True)]
 
 
 def test_no_step_is_traced_twice_on_two_devices(two_devices):
@@ -266,8 +266,8 @@ def test_no_step_is_traced_twice_on_two_devices(two_devices):
     model.fit(images, given, batch_size=8, epochs=2, verbose=0)
     model.division.kept[:, 0] = True
     model.fit(images, given, batch_size=8, initial_epoch=2, epochs=3, verbose=0)
-    assert set(model.traces) == {(number, kind) for number in (0, 1) for kind in (False, True)}
-    assert len(model.traces) == 2 * 4  # one a replica
+    assert set(model.traced) == {(number, kind) for number in (0, 1) for kind in (False, True)}
+    assert len(model.traced) == 2 * 4  # one a replica
 
 
 class States(keras.callbacks.Callback):

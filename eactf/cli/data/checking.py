@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eactf import console
 from eactf.errors import DataError, Interrupted
+from eactf.foreign import reason_of
 from eactf.suggestions import command_line
 from eactf.wording import counted, enumerated
 
@@ -163,5 +164,5 @@ def _ask(folder: CheckFolder) -> bool:
                 folder.answer(number, read_answer(text, names))
                 break
             except ValueError as expected:
-                console.say(f"     {expected}", markup=False)
+                console.say(f"     {reason_of(expected)}", markup=False)
     return True

@@ -58,6 +58,9 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _SIZE = (5.0, 3.4)
 
+_LONGEST_NAME = 36
+"""Characters of a name in a legend."""
+
 
 def run_colour(number: int) -> str:
     """The colour of the run with this number, from 0."""
@@ -96,8 +99,18 @@ class Sheet:
         rows: Sequence[Sequence[Cell]],
     ) -> Figure:
         """The figure, drawn; `columns` and `rows` are the numbers in it."""
+        self._shorten_legends()
         numbers = Numbers(columns, rows)
         return Figure(name, title, caption, alt, self._svg(), self._png(), numbers)
+
+    def _shorten_legends(self) -> None:
+        """Cut names such as whole paths in the middle: they would leave the axes no room."""
+        own = [axes.get_legend() for axes in self.canvas.axes]
+        for legend in [*self.canvas.legends, *own]:
+            for text in () if legend is None else legend.get_texts():
+                name = text.get_text()
+                if len(name) > _LONGEST_NAME:
+                    text.set_text(f"{name[: _LONGEST_NAME // 3]}...{name[-_LONGEST_NAME // 2 :]}")
 
     def _svg(self) -> str:
         file = io.StringIO()

@@ -9,6 +9,7 @@ import numpy as np
 
 from eactf.division import area_under_curve
 from eactf.errors import EactfError
+from eactf.foreign import reason_of
 from eactf.noise import NoiseManifest
 from eactf.report.page.blocks import Block, Figure, Section
 from eactf.report.page.drawing import sheet
@@ -56,7 +57,7 @@ def _of_table(view: View, path: Path, missing: list[str]) -> list[Figure]:
     try:
         columns = _columns(path)
     except (OSError, ValueError, csv.Error) as reason:
-        missing.append(f"{view.label}: {path.name} cannot be read ({reason}).")
+        missing.append(f"{view.label}: {path.name} cannot be read ({reason_of(reason)}).")
         return []
     ids = columns.pop("id")
     right, wrong = _truth(view, ids.astype(np.int64))
@@ -120,7 +121,7 @@ def _of_ledger(view: View, path: Path, missing: list[str]) -> list[Figure]:
         with path.open(encoding="utf-8", newline="") as file:
             epochs = np.array([int(row["epoch"]) for row in csv.DictReader(file)], np.int64)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as reason:
-        missing.append(f"{view.label}: {path.name} cannot be read ({reason}).")
+        missing.append(f"{view.label}: {path.name} cannot be read ({reason_of(reason)}).")
         return []
     if not len(epochs):
         return []

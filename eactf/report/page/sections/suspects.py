@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from eactf.errors import EactfError
+from eactf.foreign import reason_of
 from eactf.report.page.blocks import Card, Cards, Section, Tile
 from eactf.report.page.overlays import jpeg_of, shown
 from eactf.report.page.subject import Subject, View
@@ -34,7 +35,7 @@ def suspects(subject: Subject) -> Section | None:
         try:
             cards.append(_cards(view, folder))
         except (EactfError, OSError) as reason:
-            missing.append(f"{view.label}: the suspects cannot be shown: {reason}")
+            missing.append(f"{view.label}: the suspects cannot be shown: {reason_of(reason)}")
     if not audited:
         return None
     paragraphs = [
