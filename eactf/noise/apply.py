@@ -62,6 +62,7 @@ def apply_noise(
         raise UsageError(f"noise kind {kind!r}: expected one of {', '.join(KINDS)}")
     total = len(samples)
     _refuse_foreign(kind, rate, matrix, strength)
+    strength = 1.0 if strength is None else strength
     if kind == "human":
         samples, given = _from_label_set(samples, labels_name)
     elif kind == "file":
@@ -70,7 +71,7 @@ def apply_noise(
         samples, given = _by_annotators(samples, len(class_names), rates, seed)
     else:
         if kind == "machine":
-            matrix = machine_law(class_names, 1.0 if strength is None else strength)
+            matrix = machine_law(class_names, strength)
         given = draw_noise(
             samples.given,
             samples.ids,
@@ -85,9 +86,7 @@ def apply_noise(
     clean = samples.given if samples.clean is None else samples.clean
     noisy = replace(samples, given=given, clean=clean, targets=None)
     if values and any(name in samples.values for name in AFFECT):
-        noisy = value_by_machine(
-            noisy, given, class_names, seed=seed, strength=1.0 if strength is None else strength
-        )
+        noisy = value_by_machine(noisy, given, class_names, seed=seed, strength=strength)
     requested = None if kind in ("human", "file") else rate
     manifest = NoiseManifest(
         tuple(class_names), noisy.ids, given, clean, kind, requested, total - len(noisy)
