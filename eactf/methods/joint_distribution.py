@@ -22,6 +22,7 @@ from eactf.methods.arguments import check_arguments
 from eactf.methods.batch import Batch
 from eactf.methods.multi_task import MultiTask
 from eactf.methods.players import given_rows, players_of, weights_of_scores, with_fused_norm
+from eactf.methods.unscaled import unscaled
 from eactf.methods.views import Erasing, Views
 from eactf.nn.counter_random import normal
 
@@ -175,7 +176,7 @@ class JointDistribution(MultiTask):
         into all networks at once.
         """
         super().compile(optimizer, **settings)
-        if _plain(self.optimizer).use_ema:
+        if unscaled(self.optimizer).use_ema:
             raise ValueError(f"{type(self).__name__} takes no optimizer with use_ema")
         self.joint_optimizer, self.discriminator_optimizer = (
             type(self.optimizer).from_config(self.optimizer.get_config()) for _ in range(2)
@@ -337,7 +338,7 @@ class JointDistribution(MultiTask):
 
     def _same_learning_rates(self) -> None:
         """Give the other optimizers the learning rate that callbacks have given the first."""
-        first, *others = map(_plain, self.optimizers)
+        first, *others = map(unscaled, self.optimizers)
         if isinstance(first._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             return
         for other in others:
@@ -361,8 +362,3 @@ class JointDistribution(MultiTask):
         names = ("decoder", "discriminator")
         players = {n: keras.saving.deserialize_keras_object(config[n]) for n in names}
         return super().from_config({**config, **players}, custom_objects)
-
-
-def _plain(optimizer: Any) -> Any:
-    """An optimizer without the loss scale around it."""
-    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.regularizers import refuse_regularizers
+from eactf.methods.unscaled import unscaled
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.normalization import weighing_rows
@@ -93,7 +94,7 @@ class PairMethod(OneViewMethod):
         into both networks at once.
         """
         super().compile(optimizer, **settings)
-        if _plain(self.optimizer).use_ema:
+        if unscaled(self.optimizer).use_ema:
             raise ValueError(f"{type(self).__name__} takes no optimizer with use_ema")
         self.second_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.build_optimizers()
@@ -111,7 +112,7 @@ class PairMethod(OneViewMethod):
     def same_learning_rate(self) -> None:
         """Give the second optimizer the learning rate that the first has by now."""
         # Where losses are scaled the optimizer that has the rate is the inner one.
-        first, second = (getattr(one, "inner_optimizer", one) for one in self.optimizers)
+        first, second = map(unscaled, self.optimizers)
         # One that follows a schedule of Keras follows it by its own steps.
         if not isinstance(first._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             rate = float(ops.convert_to_numpy(first.learning_rate))
@@ -187,11 +188,6 @@ def summed(networks: Sequence[keras.Model]) -> keras.Model:
     each = [network(inputs) for network in named]
     total = layers.Add(name="sum_of_logits", dtype="float32")(each)
     return keras.Model(inputs, total, name=f"{first.name}_pair")
-
-
-def _plain(optimizer: Any) -> Any:
-    """An optimizer without the loss scale around it."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _refuse_other_form(first: keras.Model, second: keras.Model) -> None:

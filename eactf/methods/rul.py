@@ -21,6 +21,7 @@ from eactf.methods.arguments import check_arguments
 from eactf.methods.base import Batch
 from eactf.methods.erasing import OneViewMethod
 from eactf.methods.regularizers import refuse_regularizers
+from eactf.methods.unscaled import unscaled
 from eactf.methods.views import Erasing, Views
 from eactf.nn.classifier import open_classifier
 from eactf.nn.counter_random import uniform
@@ -143,7 +144,7 @@ class RUL(OneViewMethod):
         super().compile(optimizer, **settings)
         if self.head_rate == 1.0:
             return
-        inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        inner: Any = unscaled(self.optimizer)
         if not hasattr(inner, "multiply_rate"):
             raise ValueError(
                 f"head_rate = {self.head_rate:g} needs eactf.optimizers.Adam or SGD; received "

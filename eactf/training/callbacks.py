@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from eactf.errors import TrainingError
+from eactf.methods.unscaled import unscaled
 from eactf.recipe import Recipe
 from eactf.training.folder import RunFolder
 from eactf.training.interrupts import Interrupts
@@ -56,7 +57,7 @@ class Schedule(keras.callbacks.Callback):
 
     def _set_beta_1(self, wanted: float) -> None:
         # Where losses are scaled the optimizer that steps is the inner one.
-        optimizers = [getattr(one, "inner_optimizer", one) for one in self.model.optimizers]
+        optimizers = [unscaled(one) for one in self.model.optimizers]
         if any(one.beta_1 != wanted for one in optimizers):
             for one in optimizers:
                 one.beta_1 = wanted
